@@ -1,0 +1,149 @@
+#include <catch2/catch_test_macros.hpp>
+#include <memory>
+#include <random>
+#include <vector>
+
+#include "dataplane/timer_wheel.h"
+
+using namespace byway;
+
+namespace {
+
+struct Probe {
+  Timer timer{&Probe::fired};
+  std::vector<Instant> times;
+
+  static void fired(Timer& timer, Instant now) { reinterpret_cast<Probe*>(&timer)->times.push_back(now); }
+};
+
+constexpr Nanoseconds slot{65'536};
+
+}  // namespace
+
+TEST_CASE("a timer fires once, never early, and at most one slot late") {
+  TimerWheel wheel(Instant{1'000'000'000});
+  Probe probe;
+  const Instant due = Instant{1'000'000'000} + 5ms;
+  wheel.arm(probe.timer, due);
+  CHECK(probe.timer.deadline() == due);
+  wheel.advance(due - 1ns, 10);
+  CHECK(probe.times.empty());
+  wheel.advance(due + slot, 10);
+  CHECK(probe.times.size() == 1);
+  CHECK_FALSE(probe.timer.is_armed());
+  wheel.advance(due + 1s, 10);
+  CHECK(probe.times.size() == 1);
+}
+
+TEST_CASE("re-arming moves a deadline both ways, never() and cancel() disarm") {
+  TimerWheel wheel(Instant{0});
+  Probe probe;
+  wheel.arm(probe.timer, Instant{0} + 10ms);
+  wheel.arm(probe.timer, Instant{0} + 20ms);
+  wheel.advance(Instant{0} + 15ms, 10);
+  CHECK(probe.times.empty());
+  wheel.arm(probe.timer, Instant{0} + 16ms);
+  wheel.advance(Instant{0} + 17ms, 10);
+  CHECK(probe.times.size() == 1);
+  wheel.arm(probe.timer, Instant{0} + 30ms);
+  wheel.arm(probe.timer, Instant::never());
+  CHECK(wheel.armed_count() == 0);
+  wheel.arm(probe.timer, Instant{0} + 30ms);
+  wheel.cancel(probe.timer);
+  wheel.advance(Instant{0} + 1s, 10);
+  CHECK(probe.times.size() == 1);
+}
+
+TEST_CASE("the number of timers fired in one call is bounded and the rest follows") {
+  TimerWheel wheel(Instant{0});
+  std::vector<std::unique_ptr<Probe>> probes;
+  for (int i = 0; i < 10; ++i) {
+    probes.push_back(std::make_unique<Probe>());
+    wheel.arm(probes.back()->timer, Instant{0} + 1ms);
+  }
+  CHECK(wheel.advance(Instant{0} + 1s, 4) == 4);
+  CHECK(wheel.next_due() <= Instant{0} + 1s);
+  CHECK(wheel.advance(Instant{0} + 1s, 4) == 4);
+  CHECK(wheel.advance(Instant{0} + 1s, 4) == 2);
+  CHECK(wheel.advance(Instant{0} + 1s, 4) == 0);
+}
+
+TEST_CASE("a timer that re-arms itself for now does not loop inside one call") {
+  struct Loop {
+    Timer timer{&Loop::fired};
+    TimerWheel* wheel = nullptr;
+    int count = 0;
+    static void fired(Timer& timer, Instant now) {
+      auto* self = reinterpret_cast<Loop*>(&timer);
+      ++self->count;
+      self->wheel->arm(timer, now);
+    }
+  };
+  TimerWheel wheel(Instant{0});
+  Loop loop;
+  loop.wheel = &wheel;
+  wheel.arm(loop.timer, Instant{0});
+  wheel.advance(Instant{0} + 1ms, 1000);
+  CHECK(loop.count <= 16);  // 1 ms holds 16 slots
+  CHECK(loop.count >= 1);
+  wheel.cancel(loop.timer);
+}
+
+TEST_CASE("random timers over hours fire exactly when a sorted reference says") {
+  for (std::uint32_t seed = 1; seed <= 60; ++seed) {
+    CAPTURE(seed);
+    std::mt19937_64 random(seed);
+    const Instant start{static_cast<std::int64_t>(random() % (std::uint64_t{1} << 50))};
+    TimerWheel wheel(start);
+    std::vector<std::unique_ptr<Probe>> probes;
+    std::vector<Instant> due(40, Instant::never());
+    for (int i = 0; i < 40; ++i) probes.push_back(std::make_unique<Probe>());
+    Instant now = start;
+    for (int step = 0; step < 300; ++step) {
+      const auto i = static_cast<std::size_t>(random() % 40);
+      const auto spread = static_cast<int>(random() % 48);
+      const Nanoseconds in{static_cast<std::int64_t>(random() % (std::uint64_t{1} << spread))};
+      if (random() % 6 == 0) {
+        wheel.cancel(probes[i]->timer);
+        due[i] = Instant::never();
+      } else {
+        wheel.arm(probes[i]->timer, now + in);
+        due[i] = now + in;
+      }
+      if (random() % 3 != 0) continue;
+      const Instant next = wheel.next_due();
+      now = (random() % 2 == 0 && !next.is_never())
+                ? std::max(now, next)
+                : now + Nanoseconds{
+                            static_cast<std::int64_t>(random() % (std::uint64_t{1} << (random() % 46)))};
+      wheel.advance(now, UINT32_MAX);
+      for (std::size_t k = 0; k < 40; ++k) {
+        if (!probes[k]->times.empty()) {
+          REQUIRE(probes[k]->times.size() == 1);
+          REQUIRE(due[k] <= now);
+          probes[k]->times.clear();
+          due[k] = Instant::never();
+        } else {
+          REQUIRE((due[k].is_never() || due[k] > now - slot));  // not fired: not due, or within its slot
+        }
+      }
+    }
+    for (auto& probe : probes) wheel.cancel(probe->timer);
+  }
+}
+
+TEST_CASE("following next_due() reaches every deadline without skipping") {
+  TimerWheel wheel(Instant{123});
+  Probe probe;
+  for (const Nanoseconds in :
+       {Nanoseconds{1}, Nanoseconds{1ms}, Nanoseconds{1s}, Nanoseconds{600s}, Nanoseconds{7200s}}) {
+    const Instant due = Instant{123} + in;
+    wheel.arm(probe.timer, due);
+    int steps = 0;
+    while (probe.times.empty() && steps++ < 10) wheel.advance(wheel.next_due(), 10);
+    REQUIRE(probe.times.size() == 1);
+    CHECK(probe.times[0] >= due);
+    CHECK(probe.times[0] <= due + slot);
+    probe.times.clear();
+  }
+}
