@@ -1,0 +1,27 @@
+#include "control/shm/blob.h"
+
+#include "control/shm/hash_table.h"
+
+namespace byway::shm {
+
+bool Cidr::contains(const IpAddress& candidate) const {
+  const std::uint32_t whole_bytes = prefix_bits / 8;
+  for (std::uint32_t i = 0; i < whole_bytes; ++i) {
+    if (candidate.bytes[i] != address.bytes[i]) return false;
+  }
+  const std::uint32_t rest = prefix_bits % 8;
+  if (rest == 0) return true;
+  const auto mask = static_cast<std::uint8_t>(0xff00U >> rest);
+  return (candidate.bytes[whole_bytes] & mask) == (address.bytes[whole_bytes] & mask);
+}
+
+std::uint64_t stable_id(std::string_view full_name) {
+  return XXH3_64bits(full_name.data(), full_name.size());
+}
+
+std::uint64_t checksum_of(std::span<const std::byte> blob) {
+  const auto covered = blob.subspan(checksum_first_offset);
+  return XXH3_64bits(covered.data(), covered.size());
+}
+
+}  // namespace byway::shm

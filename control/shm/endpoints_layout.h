@@ -1,0 +1,50 @@
+// The endpoints blob: which addresses stand behind each backend. It changes far more often than the policy.
+#pragma once
+
+#include "control/shm/blob.h"
+
+namespace byway::shm {
+
+/// Backends and endpoints of one node. 65,536 endpoints are ten EndpointSlice scale tests (Kubernetes is
+/// tested to 5,000 nodes, 10,000 Services); as many runtime slots take 4 MiB. More is refused.
+inline constexpr std::uint32_t backends_max = 65'536;
+inline constexpr std::uint32_t endpoints_max = 65'536;
+/// Runtime slots that endpoints may name; the data plane makes as many.
+inline constexpr std::uint32_t endpoint_slots_max = endpoints_max;
+
+enum class BalancePolicy : std::uint32_t {
+  round_robin = 1,
+  least_request = 2,  ///< the better of two random choices
+};
+
+/// One address that takes connections.
+struct Endpoint {
+  std::uint64_t id;  ///< stable_id("ns/name:port@address:port"): its runtime state is found under it
+  IpAddress address;
+  std::uint32_t weight;      ///< 1..weight_max of the policy; relative within its backend
+  std::uint32_t slot_index;  ///< runtime slot below endpoint_slots_max, or no_index: it has none
+  std::uint16_t tcp_port;    ///< not 0
+  std::uint16_t flags;       ///< none yet: 0
+  std::uint32_t reserved;
+};
+static_assert(sizeof(Endpoint) == 40);
+
+/// One port of one Service. Sorted by id, each once. No endpoints: 503.
+struct Backend {
+  std::uint64_t id;  ///< stable_id(name)
+  StringRef name;    ///< "ns/name:port"
+  BalancePolicy balance;
+  std::uint32_t reserved;
+  Range endpoints;  ///< in EndpointsRoot::endpoints; backends own consecutive ranges that cover the table
+};
+static_assert(sizeof(Backend) == 32);
+
+/// Follows the header of an endpoints blob.
+struct EndpointsRoot {
+  Table<Backend> backends;
+  Table<Endpoint> endpoints;
+  Table<char> strings;
+};
+static_assert(sizeof(EndpointsRoot) == 24);
+
+}  // namespace byway::shm
