@@ -1,0 +1,87 @@
+"""The build directories of Byway and how each is configured. One place, so that tools/test,
+tools/quickstart and a developer by hand agree on names and options.
+
+    build-release   what runs: quickstart, integration tests, benchmarks
+    build-sanitize  address and undefined-behaviour sanitizers, everything above the ports
+    build-thread    thread sanitizer, for what two processes or threads share (control/shm)
+    build-fuzz      libFuzzer targets, clang 19
+    build-coverage  line coverage of the protocol folders
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+
+from console import ScriptError, cores, note, run_ninja
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# Sanitizer builds run at -O1: the stacks stay readable, and 1,000 simulated seeds stay affordable.
+SANITIZER_OPTIONS = ["-Dbuildtype=debugoptimized", "-Doptimization=1", "-Ddpdk=disabled"]
+
+BUILDS = {
+    "release": (["-Dbuildtype=release"], {}),
+    "sanitize": (SANITIZER_OPTIONS + ["-Db_sanitize=address,undefined", "-Db_lundef=false"], {}),
+    "thread": (SANITIZER_OPTIONS + ["-Db_sanitize=thread", "-Db_lundef=false", "-Dagent=disabled"], {}),
+    "fuzz": (["-Dbuildtype=debugoptimized", "-Dfuzz=true", "-Ddpdk=disabled", "-Dtests=false",
+              "-Dagent=disabled"], {"CC": "clang-19", "CXX": "clang++-19"}),
+    "coverage": (["-Dbuildtype=debug", "-Doptimization=0", "-Db_coverage=true", "-Ddpdk=disabled"], {}),
+}
+
+
+def build_directory(name):
+    return ROOT / f"build-{name}"
+
+
+def fetch_subprojects():
+    """Brings the pinned subprojects in before meson runs, so that no build step uses the network."""
+    result = subprocess.run([ROOT / "tools/lib/fetch_subprojects"], check=False)
+    if result.returncode != 0:
+        raise ScriptError("the pinned subprojects could not be fetched (see above)")
+
+
+def configure(name, extra_options=()):
+    """Sets the build directory up, or changes the options of one that is there already."""
+    options, environment = BUILDS[name]
+    options = list(options) + list(extra_options)
+    directory = build_directory(name)
+    environment = dict(os.environ, **environment)
+    if (directory / "build.ninja").exists():
+        if all(option_is_set(directory, option) for option in extra_options):
+            return directory
+        command = ["meson", "configure", *extra_options, directory]
+    else:
+        command = ["meson", "setup", "--wrap-mode=nodownload", *options, directory, ROOT]
+    note(f"configuring {directory.name}")
+    result = subprocess.run(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, check=False)
+    if result.returncode != 0:
+        raise ScriptError(f"meson failed for {directory.name}:\n{result.stdout}")
+    return directory
+
+
+def option_is_set(directory, option):
+    """True if the configured directory has `-Dname=value` already."""
+    name, _, value = option.removeprefix("-D").partition("=")
+    for entry in introspect(directory, "--buildoptions"):
+        if entry["name"] == name:
+            return str(entry["value"]).lower() == value
+    return False
+
+
+def build(name, targets=()):
+    """Compiles the given targets (all without any); a failure ends the script with what to do."""
+    directory = build_directory(name)
+    command = ["ninja", "-C", str(directory), f"-j{cores()}", *targets]
+    if run_ninja(command) != 0:
+        raise ScriptError(f"the build failed; run it again with: ninja -C {directory.name} {' '.join(targets)}".rstrip())
+
+
+def introspect(directory, what):
+    """One of meson's own descriptions of a build directory, as parsed JSON."""
+    result = subprocess.run(["meson", "introspect", what, str(directory)], cwd=ROOT, capture_output=True,
+                            text=True, check=False)
+    if result.returncode != 0:
+        raise ScriptError(f"meson introspect {what} {directory.name}: {result.stderr.strip()}")
+    return json.loads(result.stdout)
