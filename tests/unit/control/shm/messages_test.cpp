@@ -74,6 +74,10 @@ TEST_CASE("a head with wrong magic, version, type or reserved field is refused",
     overwrite(bytes, 6, type);
     CHECK(decode(bytes).error() == DecodeError::unknown_type);
   }
+  SECTION("length") {
+    overwrite(bytes, 8, static_cast<std::uint32_t>(bytes.size() - 1));
+    CHECK(decode(bytes).error() == DecodeError::wrong_length);
+  }
   SECTION("reserved") {
     overwrite(bytes, 12, std::uint32_t{1});
     CHECK(decode(bytes).error() == DecodeError::out_of_bounds);
