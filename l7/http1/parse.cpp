@@ -1,0 +1,225 @@
+// Start lines and field lines; what they mean together is in digest.cpp.
+#include "l7/http1/parse.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string_view>
+
+#include "l7/http1/target.h"
+
+namespace byway::l7::http1 {
+namespace {
+
+constexpr bool is_space(char c) {
+  return c == ' ' || c == '\t';
+}
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// RFC 9112 2.3: `HTTP/` DIGIT `.` DIGIT, case-sensitive. A minor version above 1 does not exist, so its rules
+// cannot be known.
+Refusal read_version(std::string_view text, Version& version) {
+  if (text == "HTTP/1.1") {
+    version = Version::http11;
+    return Refusal::none;
+  }
+  if (text == "HTTP/1.0") {
+    version = Version::http10;
+    return Refusal::none;
+  }
+  const bool formed = text.size() == 8 && text.starts_with("HTTP/") && is_digit(text[5]) && text[6] == '.' &&
+                      is_digit(text[7]);
+  return formed ? Refusal::unsupported_version : Refusal::bad_version;
+}
+
+// RFC 9110 9.1: a case-sensitive token. Lower-case letters are refused: no registered method has any, and
+// some recipients ignore case.
+Refusal read_method(std::string_view text, Method& method) {
+  if (text.empty()) return Refusal::bad_method;
+  if (text.size() > method_bytes_max) return Refusal::method_too_long;
+  method = recognise_method(text);
+  if (method != Method::other) return Refusal::none;
+  const bool has_lower = std::ranges::any_of(text, [](char c) { return c >= 'a' && c <= 'z'; });
+  return has_lower ? Refusal::bad_method : Refusal::none;
+}
+
+// RFC 9112 3: method SP request-target SP HTTP-version, one SP each.
+Refusal read_request_line(const char* base, const Line& line, RequestHead& head) {
+  if (line.name_end == line.end) return Refusal::bad_request_line;
+  if (base[line.name_end] != ' ') return Refusal::bad_method;
+  head.method_text = {line.first, line.name_end - line.first};
+  Refusal refusal = read_method(head.method_text.in(base), head.method);
+  if (refusal != Refusal::none) return refusal;
+  const std::uint32_t first = line.name_end + 1;
+  const std::string_view rest(base + first, line.end - first);
+  const std::size_t space = rest.rfind(' ');
+  if (space == std::string_view::npos) return rest.empty() ? Refusal::bad_request_line : Refusal::http09;
+  if (space == 0) return Refusal::bad_request_line;
+  refusal = read_version(rest.substr(space + 1), head.version);
+  if (refusal != Refusal::none) return refusal;
+  // 501, not 405: no resource here has it, and 405 would have to list what a backend allows.
+  if (head.method == Method::connect) return Refusal::connect_not_implemented;
+  head.target = {first, static_cast<std::uint32_t>(space)};
+  return read_target(base, head);
+}
+
+// RFC 9112 4: HTTP-version SP 3DIGIT SP [reason]. The last SP may be missing when there is no reason, as many
+// servers send it: nothing can be read in two ways there.
+Refusal read_status_line(const char* base, const Line& line, ResponseHead& head) {
+  const std::string_view text(base + line.first, line.end - line.first);
+  const Refusal refusal = read_version(text.substr(0, text.find(' ')), head.version);
+  if (refusal != Refusal::none) return refusal;
+  constexpr std::size_t code = 9;
+  constexpr std::size_t code_end = code + 3;
+  if (text.size() < code_end || !std::ranges::all_of(text.substr(code, 3), is_digit) || text[code] == '0') {
+    return Refusal::bad_status_line;
+  }
+  if (text.size() > code_end && text[code_end] != ' ') return Refusal::bad_status_line;
+  head.status = static_cast<std::uint16_t>((text[code] - '0') * 100 + (text[code + 1] - '0') * 10 +
+                                           (text[code + 2] - '0'));
+  const auto reason = static_cast<std::uint32_t>(std::min(code_end + 1, text.size()));
+  head.reason = {line.first + reason, line.end - line.first - reason};
+  return Refusal::none;
+}
+
+// What is wrong with a line whose first mark is not the colon after a name.
+Refusal name_refusal(const char* base, const Line& line, bool is_first) {
+  if (line.name_end == line.end) return Refusal::missing_colon;
+  const bool at_space = is_space(base[line.name_end]);
+  if (line.name_end == line.first) {
+    if (!at_space) return Refusal::bad_field_name;
+    return is_first ? Refusal::leading_whitespace : Refusal::obs_fold;
+  }
+  const std::string_view rest(base + line.name_end, line.end - line.name_end);
+  if (rest.find(':') == std::string_view::npos) return Refusal::missing_colon;
+  const std::size_t next = rest.find_first_not_of(" \t");
+  return at_space && rest[next] == ':' ? Refusal::space_before_colon : Refusal::bad_field_name;
+}
+
+// Applications behind CGI and WSGI read `_` and `-` alike, so `Content_Length` could pass here as unknown and
+// count there (and `X_Forwarded_For` could be forged).
+bool is_underscore_alias(std::string_view name) {
+  std::array<char, 32> dashed;
+  if (name.size() > dashed.size() || name.find('_') == std::string_view::npos) return false;
+  std::ranges::replace_copy(name, dashed.begin(), '_', '-');
+  return recognise_field_name({dashed.data(), name.size()}) != FieldName::other;
+}
+
+// RFC 9112 5: field-name ":" OWS field-value OWS.
+Refusal read_field_line(const char* base, const Line& line, MessageHead& head) {
+  if (head.field_count == fields_max) return Refusal::too_many_fields;
+  if (line.name_end == line.first || base[line.name_end] != ':') {
+    return name_refusal(base, line, head.field_count == 0);
+  }
+  Field& field = head.fields[head.field_count];
+  field.name = {line.first, line.name_end - line.first};
+  std::uint32_t first = line.name_end + 1;
+  std::uint32_t end = line.end;
+  while (first < end && is_space(base[first])) ++first;
+  while (end > first && is_space(base[end - 1])) --end;
+  field.value = {first, end - first};
+  field.verbatim = first == line.name_end + 2 && base[line.name_end + 1] == ' ' && end == line.end;
+  field.id = recognise_field_name(field.name.in(base));
+  if (field.id == FieldName::other && is_underscore_alias(field.name.in(base)))
+    return Refusal::underscore_alias;
+  field.hop_by_hop = is_always_hop_by_hop(field.id);
+  head.present |= std::uint64_t{1} << static_cast<unsigned>(field.id);
+  ++head.field_count;
+  return Refusal::none;
+}
+
+Refusal refusal_of(LineResult result) {
+  switch (result) {
+    case LineResult::bare_cr:
+      return Refusal::bare_cr;
+    case LineResult::bare_lf:
+      return Refusal::bare_lf;
+    case LineResult::control_byte:
+      return Refusal::control_byte;
+    case LineResult::line:
+    case LineResult::incomplete:
+      break;
+  }
+  return Refusal::none;
+}
+
+}  // namespace
+
+ParseResult HeadParser::refuse(Refusal refusal) {
+  refusal_ = refusal;
+  return ParseResult::error;
+}
+
+ParseResult HeadParser::next_line(const char* data, std::size_t size, Line& line) {
+  const auto end = static_cast<std::uint32_t>(std::min<std::size_t>(size, head_bytes_max));
+  const LineResult result = lines_.next(data, end, line);
+  if (result == LineResult::incomplete) {
+    // One more than the limit, since the last byte may be the CR.
+    if (in_start_line_ && end - lines_.line_first() > start_line_bytes_max + 1) {
+      return refuse(Refusal::start_line_too_long);
+    }
+    return end == head_bytes_max ? refuse(Refusal::head_too_large) : ParseResult::incomplete;
+  }
+  if (in_start_line_) {
+    const std::uint32_t first = result == LineResult::line ? line.first : lines_.line_first();
+    if (lines_.stop() - first > start_line_bytes_max) return refuse(Refusal::start_line_too_long);
+  }
+  return result == LineResult::line ? ParseResult::complete : refuse(refusal_of(result));
+}
+
+ParseResult HeadParser::read_fields(const char* data, std::size_t size, MessageHead& head) {
+  for (;;) {
+    Line line;
+    const ParseResult result = next_line(data, size, line);
+    if (result != ParseResult::complete) return result;
+    if (line.first == line.end) break;
+    const Refusal refusal = read_field_line(data, line, head);
+    if (refusal != Refusal::none) return refuse(refusal);
+  }
+  head.bytes = lines_.line_first();
+  return ParseResult::complete;
+}
+
+ParseResult RequestParser::parse(const char* data, std::size_t size, RequestHead& head) {
+  while (in_start_line_) {
+    Line line;
+    const ParseResult result = next_line(data, size, line);
+    if (result != ParseResult::complete) return result;
+    if (line.first == line.end) {
+      // RFC 9112 2.2: at least one empty line before the request line should be ignored. One is.
+      if (has_empty_line_) return refuse(Refusal::too_many_empty_lines);
+      has_empty_line_ = true;
+      continue;
+    }
+    in_start_line_ = false;
+    head.field_count = 0;
+    head.present = 0;
+    const Refusal refusal = read_request_line(data, line, head);
+    if (refusal != Refusal::none) return refuse(refusal);
+  }
+  const ParseResult result = read_fields(data, size, head);
+  if (result != ParseResult::complete) return result;
+  const Refusal refusal = digest_request(data, head);
+  return refusal == Refusal::none ? ParseResult::complete : refuse(refusal);
+}
+
+ParseResult ResponseParser::parse(const char* data, std::size_t size, ResponseHead& head) {
+  if (in_start_line_) {
+    Line line;
+    const ParseResult result = next_line(data, size, line);
+    if (result != ParseResult::complete) return result;
+    in_start_line_ = false;
+    head.field_count = 0;
+    head.present = 0;
+    const Refusal refusal = read_status_line(data, line, head);
+    if (refusal != Refusal::none) return refuse(refusal);
+  }
+  const ParseResult result = read_fields(data, size, head);
+  if (result != ParseResult::complete) return result;
+  const Refusal refusal = digest_response(data, context_, head);
+  return refusal == Refusal::none ? ParseResult::complete : refuse(refusal);
+}
+
+}  // namespace byway::l7::http1

@@ -1,0 +1,95 @@
+// Byte classes of HTTP/1 heads, 64 bytes at a time as bit masks, and the line scanner built on them.
+//
+// One pass classifies every byte of a head exactly once, whatever the pieces it arrives in:
+//
+//   bytes   H o s t :   a . b CR LF
+//   stops   0 0 0 0 0 0 0 0 0 1  1     control bytes but HTAB: a line ends here, or is refused
+//   marks   0 0 0 0 1 1 0 0 0 1  1     no token characters: the first of a line ends its name
+//
+// so finding the end of a line and of its name is a count of trailing zeros each. The mask functions exist
+// as AVX2 (the build is x86-64-v3) and as plain loops; a property test holds them equal.
+// Source of the classes: RFC 9110 5.6.2 (token), 5.5 (field content), RFC 3986 (target).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace byway::l7::http1 {
+
+/// Bit i describes byte i of a block.
+struct HeadMasks {
+  std::uint64_t stops;  ///< 0x00-0x1f but HTAB, and 0x7f
+  std::uint64_t marks;  ///< not a token character (all stops are marks)
+};
+
+struct TargetMasks {
+  std::uint64_t bad;        ///< may not stand in a target: controls, SP, non-ASCII, " # < > backslash
+  std::uint64_t percents;   ///< `%`
+  std::uint64_t questions;  ///< `?`
+};
+
+inline constexpr std::uint32_t block_bytes = 64;
+
+/// Classify `count` (1..64) bytes; bits from `count` up are 0. Reads nothing beyond them.
+[[nodiscard]] HeadMasks classify_head_scalar(const char* bytes, std::uint32_t count);
+[[nodiscard]] TargetMasks classify_target_scalar(const char* bytes, std::uint32_t count);
+#if defined(__AVX2__)
+[[nodiscard]] HeadMasks classify_head_avx2(const char* bytes, std::uint32_t count);
+[[nodiscard]] TargetMasks classify_target_avx2(const char* bytes, std::uint32_t count);
+#endif
+
+[[nodiscard]] inline HeadMasks classify_head(const char* bytes, std::uint32_t count) {
+#if defined(__AVX2__)
+  return classify_head_avx2(bytes, count);
+#else
+  return classify_head_scalar(bytes, count);
+#endif
+}
+
+[[nodiscard]] inline TargetMasks classify_target(const char* bytes, std::uint32_t count) {
+#if defined(__AVX2__)
+  return classify_target_avx2(bytes, count);
+#else
+  return classify_target_scalar(bytes, count);
+#endif
+}
+
+/// RFC 9110 5.6.2.
+[[nodiscard]] bool is_token_character(char c);
+
+/// A line without its CRLF: bytes [first, end) of the head.
+struct Line {
+  std::uint32_t first;
+  std::uint32_t end;
+  /// The first byte that is no token character; `end` if there is none.
+  std::uint32_t name_end;
+};
+
+enum class LineResult : std::uint8_t { line, incomplete, bare_cr, bare_lf, control_byte };
+
+/// Cuts a head into lines as it arrives. Holds offsets and masks only, so the bytes may move between calls.
+class LineScanner {
+ public:
+  /// The next line, in the bytes received so far: data[0, end), `end` never smaller than before.
+  /// After another result than `line` and `incomplete` the head is refused and the scanner spent.
+  [[nodiscard]] LineResult next(const char* data, std::uint32_t end, Line& line);
+
+  /// Where the line that is not complete yet begins.
+  [[nodiscard]] std::uint32_t line_first() const { return line_first_; }
+  /// Where the byte stands that ended the last line or made next() refuse it; only after these.
+  [[nodiscard]] std::uint32_t stop() const { return stop_; }
+
+ private:
+  void begin_next_line();
+
+  static constexpr std::uint32_t not_seen = UINT32_MAX;
+
+  HeadMasks masks_{};                  // of the block; bits before the current line's first byte are cleared
+  std::uint32_t block_first_ = 0;      // offset of bit 0
+  std::uint32_t block_end_ = 0;        // classified up to here
+  std::uint32_t line_first_ = 0;       // the current line
+  std::uint32_t name_end_ = not_seen;  // its first mark
+  std::uint32_t stop_ = 0;
+};
+
+}  // namespace byway::l7::http1
