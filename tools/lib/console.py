@@ -18,11 +18,11 @@ class ScriptError(Exception):
 class Steps:
     """Counts steps: `[2/7] unit tests ...` at the start, its seconds at the end."""
 
-    def __init__(self, total):
+    def __init__(self, total, done=0):
         self.total = total
-        self.current = 0
+        self.current = done
         self.started = time.monotonic()
-        self.step_started = self.started
+        self.step_started = None
 
     def begin(self, title):
         self.finish()
@@ -32,7 +32,7 @@ class Steps:
 
     def finish(self):
         """Ends the step that runs, if any, by saying how long it took."""
-        if self.step_started is not None and self.current > 0:
+        if self.step_started is not None:
             print(f"      {time.monotonic() - self.step_started:.1f} s", flush=True)
         self.step_started = None
 
