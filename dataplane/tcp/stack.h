@@ -1,0 +1,176 @@
+// The TCP stack of one worker: flow table, sockets, listeners; segments in, segments out, events up.
+//
+//   worker               Stack                                  l7, tls
+//   on_burst       ->    flow table -> Connection -> marks
+//                        deliver_events                    ->   StreamHandler, Acceptor
+//                        a write marks its socket dirty    <-   Stream::write
+//   next_segment   <-    dirty list
+//
+// It does no I/O, reads no clock and allocates nothing after its construction. Its timers run in the worker's
+// TimerWheel, which the worker advances.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "dataplane/clock.h"
+#include "dataplane/rope.h"
+#include "dataplane/stream.h"
+#include "dataplane/tcp/counters.h"
+#include "dataplane/tcp/flow_key.h"
+#include "dataplane/tcp/limits.h"
+#include "dataplane/tcp/listener.h"
+#include "dataplane/tcp/reply_queue.h"
+#include "dataplane/tcp/segment.h"
+#include "dataplane/tcp/state.h"
+#include "dataplane/timer_wheel.h"
+
+namespace byway::tcp {
+
+/// Where a peer is reached from.
+struct Route {
+  net::IpAddress local;  ///< The address to connect from.
+  std::uint16_t mtu = mtu_default;
+};
+
+/// What the stack asks the worker about paths: on connect and on an accepted SYN, never per segment.
+class RouteSource {
+ public:
+  [[nodiscard]] virtual std::optional<Route> route_to(const net::IpAddress& remote) const = 0;
+  /// Whether segments of `flow` will arrive at this worker: connect asks before it settles on a local port.
+  [[nodiscard]] virtual bool is_home(const FlowKey& flow) const {
+    static_cast<void>(flow);
+    return true;
+  }
+
+ protected:
+  ~RouteSource() = default;
+};
+
+/// How short memory is; the worker says so once a round.
+enum class Pressure : std::uint8_t {
+  none,
+  high,      ///< Receive windows shrink to a few segments (their right edges stay).
+  critical,  ///< New connections are refused too.
+};
+
+struct KeepAlive {
+  bool enabled = false;  ///< Off unless asked for (RFC 9293 3.8.4, MUST-25).
+  Nanoseconds idle =
+      std::chrono::hours(2);  ///< Silence before the first probe; two hours at least by default (MUST-28).
+  Nanoseconds interval = 75s;
+  std::uint8_t probes_max = 9;
+};
+
+struct StackOptions {
+  std::uint32_t sockets_max = 4096;   ///< Connections, TIME-WAIT included; 600 B each at most.
+  std::uint32_t listeners_max = 256;  ///< Pairs of address and TCP port.
+  Bytes receive_buffer_bytes = receive_buffer_bytes_default;
+  Bytes send_buffer_bytes = send_buffer_bytes_default;
+  /// Octets that stay unacknowledged (or a window that stays closed with no answer to probes) this long end
+  /// the connection: RFC 9293 3.8.3 wants at least 100 s; Linux waits about 15 min.
+  Nanoseconds user_timeout = 120s;
+  KeepAlive keepalive;
+  /// Key of sequence numbers, timestamps, local ports and the flow hash: random, never shown (RFC 6528 3).
+  std::array<std::uint8_t, 16> secret{};
+};
+
+/// A segment that has come in for one of our addresses: IP header checked and stripped, checksum verified.
+struct Incoming {
+  net::IpAddress source;
+  net::IpAddress target;
+  std::uint8_t ecn = 0;  ///< The ECN field of its IP header.
+  Slice tcp;             ///< TCP header and payload in one slice.
+};
+
+/// One connection as the `connections` command shows it.
+struct ConnectionInfo {
+  FlowKey flow;
+  State state = State::closed;
+  Nanoseconds srtt{0};  ///< Smoothed round trip; 0: none measured yet.
+  Nanoseconds rto{0};
+  Bytes cwnd = 0;
+  Bytes ssthresh = 0;
+  Bytes mss = 0;
+  Bytes send_window = 0;    ///< What the peer offers.
+  Bytes in_flight = 0;      ///< Sent and not acknowledged.
+  Bytes send_queue = 0;     ///< Written and not acknowledged.
+  Bytes receive_queue = 0;  ///< In order and not yet read.
+  Bytes reassembly = 0;     ///< Received out of order.
+  std::uint32_t retransmits = 0;
+};
+
+class ConnectionVisitor {
+ public:
+  virtual void on_connection(const ConnectionInfo& info) = 0;
+
+ protected:
+  ~ConnectionVisitor() = default;
+};
+
+/// Owner: the worker. Thread: that worker. `now` never decreases between calls.
+class Stack final : public Connector {
+ public:
+  /// `memory`, `wheel` and `routes` outlive the stack; the cells of `counters` too.
+  Stack(const StackOptions& options, Memory memory, TimerWheel& wheel, const RouteSource& routes,
+        Counters counters, Instant now);
+  /// Drops what is left, silently: no events, no resets (abort_all sends those).
+  ~Stack();
+  Stack(const Stack&) = delete;
+  Stack& operator=(const Stack&) = delete;
+
+  // ---- Users ----
+
+  /// Connector. The SYN leaves with the next flush.
+  [[nodiscard]] Stream* connect(const net::SocketAddress& remote, StreamHandler& handler) override;
+  /// Accepts connections to `local`; an address of all zeros (IpAddress{}) means any address of ours. A
+  /// second call for the same address and port replaces the acceptor. False: the table is full (counted).
+  /// `acceptor` stays until unlisten or the end of the stack.
+  [[nodiscard]] bool listen(const net::SocketAddress& local, Acceptor& acceptor);
+  /// SYNs are answered by resets again; half-open and unaccepted connections are reset. Accepted ones stay.
+  void unlisten(const net::SocketAddress& local);
+
+  // ---- The worker's loop ----
+
+  /// Takes segments in. Their slices are kept (payload) or released. Asserted: at most burst_max.
+  void on_burst(std::span<Incoming> burst, Instant now);
+  void on_segment(const net::IpAddress& source, const net::IpAddress& target, std::uint8_t ecn, Slice tcp,
+                  Instant now);
+  /// Tells handlers and acceptors what happened, for at most `sockets_max` sockets; true: more are waiting.
+  bool deliver_events(Instant now, std::uint32_t sockets_max = UINT32_MAX);
+  /// Builds the next segment that may be sent. False: nothing to send now; `out.payload` is empty.
+  /// What is built counts as sent: dropping it is a loss on the network.
+  [[nodiscard]] bool next_segment(SegmentOut& out, Instant now);
+  /// Whether next_segment or deliver_events have work: the worker must not sleep.
+  [[nodiscard]] bool has_work() const;
+  void set_pressure(Pressure pressure);
+
+  // ---- End, commands ----
+
+  /// New connections are refused by reset from now on, in both directions; those that exist go on.
+  void drain();
+  /// Resets all connections; their users hear on_closed(drained).
+  void abort_all(Instant now);
+  /// Connections that exist, TIME-WAIT not counted.
+  [[nodiscard]] std::uint32_t connection_count() const;
+  /// Shows the connections in up to `places_max` places of the slab from `first` on; returns where to go on,
+  /// or `sockets_max` of the options at the end.
+  std::uint32_t visit(std::uint32_t first, std::uint32_t places_max, ConnectionVisitor& visitor) const;
+
+ private:
+  void on_segment_of(const FlowKey& flow, const SegmentView& segment, Instant now);
+
+  StackOptions options_;
+  Memory memory_;
+  TimerWheel& wheel_;
+  const RouteSource& routes_;
+  Counters counters_;
+  ListenerTable listeners_;
+  ReplyQueue replies_;
+  Pressure pressure_ = Pressure::none;
+  bool draining_ = false;
+};
+
+}  // namespace byway::tcp
