@@ -1,15 +1,15 @@
 // What every snapshot blob has in common: the header, and the pieces from which its tables are made.
 //
-// A blob is one flat, relocatable run of bytes: a header, a root that lists the tables, then the tables in
-// the order in which the root names them, each on an 8-byte boundary, the strings last, nothing between or
+// A blob is one flat, relocatable run of bytes: a header, a root that lists the tables, the strings, then the
+// tables in the order in which the root names them, each on an 8-byte boundary, only zeros between, nothing
 // after. Places are offsets from the start of the blob; integers are little-endian as x86-64 has them. The
 // agent writes a blob into a memfd and seals it; the data plane maps it read-only and verifies it wholly
 // (verify.h) before a worker sees it, so that the views check nothing any more.
 //
-//   0        32      root size  ...
-//   +--------+-------+-------+-------+-----+---------+
-//   | header | root  | table | table | ... | strings |
-//   +--------+-------+-------+-------+-----+---------+
+//   0        32      32 + root
+//   +--------+-------+---------+-------+-------+-----+
+//   | header | root  | strings | table | table | ... |
+//   +--------+-------+---------+-------+-------+-----+
 //
 // Integers that no reader of layout version 1 knows are zero, and the verifier insists on it, so that a later
 // layout can give them a meaning.
@@ -41,6 +41,10 @@ inline constexpr std::uint32_t table_alignment = 8;
 
 /// "No such record" in a field that holds an index.
 inline constexpr std::uint32_t no_index = 0xffff'ffff;
+
+/// Names of listeners ("ns/gateway/section"), backends ("ns/name:port"), namespaces, routes, rules: parts of
+/// at most 253 bytes (Kubernetes object names), a port and separators.
+inline constexpr std::uint32_t name_bytes_max = 1024;
 
 enum class BlobKind : std::uint32_t { policy = 1, endpoints = 2, secrets = 3 };
 

@@ -41,9 +41,9 @@ static_assert(sizeof(Backend) == 32);
 
 /// Follows the header of an endpoints blob.
 struct EndpointsRoot {
+  Table<char> strings;
   Table<Backend> backends;
   Table<Endpoint> endpoints;
-  Table<char> strings;
 };
 static_assert(sizeof(EndpointsRoot) == 24);
 

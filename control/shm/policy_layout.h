@@ -14,6 +14,8 @@
 // writer, verify.h states what a reader may rely on.
 #pragma once
 
+#include <string_view>
+
 #include "control/shm/blob.h"
 #include "control/shm/hash_table.h"
 
@@ -150,6 +152,11 @@ struct PrefixNode {
 };
 static_assert(sizeof(PrefixNode) == 32);
 
+/// The first element of a label or of what remains of a path: "a" of "/a/b"; both begin with '/'.
+[[nodiscard]] inline std::string_view first_element(std::string_view path) {
+  return path.substr(1, path.find('/', 1) - 1);
+}
+
 enum class Method : std::uint32_t { any, get, head, post, put, del, connect, options, trace, patch, other };
 /// `any` stands in a candidate only, `other` in a request only.
 
@@ -234,6 +241,7 @@ static_assert(sizeof(PolicyBackend) == 16);
 
 /// Follows the header of a policy blob.
 struct PolicyRoot {
+  Table<char> strings;
   Table<ListenerGroup> groups;
   Table<Listener> listeners;
   Table<ListenerHost> listener_hosts;
@@ -253,7 +261,6 @@ struct PolicyRoot {
   Table<HeaderEdit> header_edits;
   Table<IpAddress> addresses;
   Table<Cidr> cidrs;
-  Table<char> strings;
 };
 static_assert(sizeof(PolicyRoot) == 192);
 

@@ -15,8 +15,8 @@ static_assert(sizeof(Secret) == 16);
 
 /// Follows the header of a secrets blob.
 struct SecretsRoot {
-  Table<Secret> secrets;  ///< count 0 in layout version 1
   Table<char> strings;
+  Table<Secret> secrets;  ///< count 0 in layout version 1
 };
 static_assert(sizeof(SecretsRoot) == 16);
 
