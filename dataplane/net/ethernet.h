@@ -1,0 +1,37 @@
+// Ethernet II (IEEE 802.3): the 14 bytes before each packet. Tagged frames are another type to this layer.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+#include "dataplane/net/address.h"
+#include "dataplane/net/cursor.h"
+
+namespace byway::net {
+
+inline constexpr std::size_t ethernet_header_bytes = 14;
+
+enum class EtherType : std::uint16_t { ipv4 = 0x0800, arp = 0x0806 };
+
+struct EthernetHeader {
+  MacAddress destination;
+  MacAddress source;
+  std::uint16_t type = 0;  ///< an EtherType, or something unknown
+
+  /// `frame` has at least ethernet_header_bytes.
+  static EthernetHeader parse(const std::uint8_t* frame) {
+    EthernetHeader header;
+    std::memcpy(header.destination.bytes.data(), frame, 6);
+    std::memcpy(header.source.bytes.data(), frame + 6, 6);
+    header.type = load_be16(frame + 12);
+    return header;
+  }
+  void write(std::uint8_t* frame) const {
+    std::memcpy(frame, destination.bytes.data(), 6);
+    std::memcpy(frame + 6, source.bytes.data(), 6);
+    store_be16(frame + 12, type);
+  }
+};
+
+}  // namespace byway::net

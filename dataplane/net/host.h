@@ -1,0 +1,157 @@
+// An IP host with several ports, as a value: fed frames and the time, it answers what concerns this layer
+// (ARP, echo), hands up what is for a transport, and sends a transport's packets to the right next hop. It
+// does not forward (RFC 1122 3.1): what is not for us is dropped and counted.
+//
+//   port -> on_burst -> parse_frame -> arp | admit_ip -> icmp | Ingress.segments -> transport
+//   transport -> send -> route -> neighbour -> Ethernet, IPv4 -> FrameSink -> port
+//
+// One host a worker; all calls on that worker's thread. IPv6 will be a second branch of parse_frame, admit
+// and write_headers: addresses, routes and neighbours are of both versions already.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "dataplane/net/counters.h"
+#include "dataplane/net/frame_sink.h"
+#include "dataplane/net/icmp.h"
+#include "dataplane/net/neighbors.h"
+#include "dataplane/net/own_addresses.h"
+#include "dataplane/net/parse.h"
+#include "dataplane/net/routes.h"
+
+namespace byway::net {
+
+/// Most ports of one host: a link index fits the tables that count by it.
+inline constexpr std::size_t links_max = 16;
+/// Most frames in one on_burst(): a receive burst of a port.
+inline constexpr std::size_t burst_frames_max = 32;
+
+/// Echo requests answered a second, and at once: enough for every monitor, too few to be a lever.
+inline constexpr std::uint32_t icmp_echo_per_second = 1000;
+inline constexpr std::uint32_t icmp_echo_burst = 50;
+
+/// Announcements sent at once when many addresses come together: a burst that every switch takes.
+inline constexpr std::uint32_t announcements_per_round_max = 16;
+
+/// A port as this layer sees it.
+struct Link {
+  MacAddress mac;
+  std::uint16_t mtu = 1500;  ///< longest IP packet
+};
+
+/// A TCP segment for us, with all of IP and the checksum verified.
+struct Packet {
+  IpAddress source;
+  IpAddress destination;
+  Slice payload;  ///< TCP header and data
+  LinkIndex link = 0;
+  std::uint8_t traffic_class = 0;
+};
+
+/// What a burst left for the transports. Reused from round to round.
+struct Ingress {
+  std::array<Packet, burst_frames_max> segments;
+  std::array<IcmpError, burst_frames_max> errors;
+  std::size_t segment_count = 0;
+  std::size_t error_count = 0;
+};
+
+/// A transport's packet to send.
+struct Outgoing {
+  IpAddress source;
+  IpAddress destination;
+  Protocol protocol = Protocol::tcp;
+  std::uint8_t traffic_class = 0;
+  /// The transport's header, at most 60 bytes. Of TCP with a checksum of 0, which is filled in on the way.
+  std::span<const std::uint8_t> header;
+};
+
+enum class SendResult : std::uint8_t {
+  sent,         ///< handed to the port, or waiting for the next hop's address
+  unreachable,  ///< no route, or the next hop does not answer
+  lost,         ///< no memory, queue or table full: try again later
+};
+
+/// The way to a destination.
+struct Path {
+  LinkIndex link = 0;
+  IpAddress source;  ///< our address there
+  std::uint16_t mtu = 0;
+};
+
+class Host final : private NeighborOutput {
+ public:
+  Host(Memory memory, TimerWheel& wheel, FrameSink& sink, Counters counters);
+  ~Host();
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+
+  // ---- configuration, before the first packet; addresses also later -------------------------------------
+  /// The next link index, or nullopt: links_max reached.
+  std::optional<LinkIndex> add_link(const Link& link);
+  /// An address of ours and its network, which becomes a connected route. Announced by ARP.
+  [[nodiscard]] AddressError add_interface_address(LinkIndex link, const Prefix& address, Instant now);
+  [[nodiscard]] RouteError add_route(const Prefix& destination, const IpAddress& gateway);
+  /// A virtual address: answered on the link whose prefix holds it.
+  [[nodiscard]] AddressError add_address(const IpAddress& address, Instant now);
+  void remove_address(const IpAddress& address) { addresses_.remove(address); }
+  [[nodiscard]] bool owns(const IpAddress& address) const { return addresses_.find(address) != nullptr; }
+
+  // ---- packets --------------------------------------------------------------------------------------------
+  /// Takes a burst (at most burst_frames_max frames; their slices are moved from). `out` is overwritten.
+  void on_burst(std::span<RxFrame> frames, Instant now, Ingress& out);
+  /// Sends one packet: `packet.header` and `payload`, which is consumed whatever the result. The caller keeps
+  /// within path().mtu.
+  SendResult send(const Outgoing& packet, Rope&& payload, Instant now);
+  /// The way to `destination`: for connect() and the MSS. nullopt: no route.
+  [[nodiscard]] std::optional<Path> path(const IpAddress& destination) const;
+
+  [[nodiscard]] const Neighbors& neighbors() const { return neighbors_; }
+
+ private:
+  struct Announcer : Timer {
+    explicit Announcer(Host& of) : Timer(&Host::announce_due), host(of) {}
+    Host& host;
+  };
+
+  void drop(DropReason reason) { counters_.add(counter_of(reason)); }
+  [[nodiscard]] DropReason on_frame(RxFrame& frame, Instant now, Ingress& out);
+  [[nodiscard]] DropReason on_arp(const FrameView& view, LinkIndex link, Instant now);
+  /// Whether the packet may be for us at all: addresses and the way that it came.
+  [[nodiscard]] DropReason admit(const FrameView& view, LinkIndex link, const IpAddress& source,
+                                 const IpAddress& destination) const;
+  [[nodiscard]] DropReason on_icmp(Packet& packet, Instant now, Ingress& out);
+  [[nodiscard]] DropReason answer_echo(const Packet& packet, Instant now);
+  void send_arp(LinkIndex link, const MacAddress& to, const ArpPacket& packet);
+  [[nodiscard]] AddressError add_own(OwnAddress own, Instant now);
+  void announce(const OwnAddress& own);
+  void defend(OwnAddress& own, Instant now);
+  static void announce_due(Timer& timer, Instant now);
+  [[nodiscard]] bool transmit(LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload);
+  [[nodiscard]] std::size_t write_headers(const Outgoing& packet, const Rope& payload, LinkIndex link,
+                                          std::span<std::uint8_t, frame_header_bytes_max> out) const;
+  /// Our own address on `link`: that of the network of `towards`, else the first that was given to it.
+  [[nodiscard]] const IpAddress* interface_address(LinkIndex link, const IpAddress& towards) const;
+
+  // NeighborOutput
+  void solicit(LinkIndex link, const IpAddress& address, const MacAddress& to) override;
+  void send_waiting(LinkIndex link, const MacAddress& to, std::span<std::uint8_t> header,
+                    Rope&& payload) override;
+
+  Memory memory_;
+  TimerWheel& wheel_;
+  FrameSink& sink_;
+  Counters counters_;
+  std::array<Link, links_max> links_;
+  std::size_t link_count_ = 0;
+  OwnAddresses addresses_;
+  Routes routes_;
+  Neighbors neighbors_;
+  RateLimit echo_limit_{icmp_echo_per_second, icmp_echo_burst};
+  Announcer announcer_;
+};
+
+}  // namespace byway::net

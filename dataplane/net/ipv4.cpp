@@ -1,0 +1,80 @@
+#include "dataplane/net/ipv4.h"
+
+#include "dataplane/net/checksum.h"
+#include "dataplane/net/cursor.h"
+
+namespace byway::net {
+
+namespace {
+
+constexpr std::uint16_t flag_dont_fragment = 0x4000;
+constexpr std::uint16_t flag_more_fragments = 0x2000;
+constexpr std::uint16_t fragment_offset_mask = 0x1fff;
+
+constexpr std::uint8_t option_end = 0;
+constexpr std::uint8_t option_no_operation = 1;
+constexpr std::uint8_t option_loose_source_route = 131;
+constexpr std::uint8_t option_strict_source_route = 137;
+
+/// Options are walked, not obeyed: at most 40 bytes, each step moves on. Source routes are refused, since an
+/// answer along the reversed route would let the sender choose our next hop (RFC 7126 4.3, 4.4).
+bool options_are_acceptable(std::span<const std::uint8_t> options) {
+  while (!options.empty()) {
+    const std::uint8_t kind = options[0];
+    if (kind == option_end) return true;
+    if (kind == option_no_operation) {
+      options = options.subspan(1);
+      continue;
+    }
+    if (kind == option_loose_source_route || kind == option_strict_source_route) return false;
+    if (options.size() < 2 || options[1] < 2 || options[1] > options.size()) return false;
+    options = options.subspan(options[1]);
+  }
+  return true;
+}
+
+}  // namespace
+
+DropReason parse_ipv4(std::span<const std::uint8_t> packet, bool checksum_verified, Ipv4View& out) {
+  if (packet.size() < ipv4_header_bytes) return DropReason::ip_truncated;
+  const std::uint8_t* at = packet.data();
+  if (at[0] >> 4 != 4) return DropReason::ip_version;
+  const std::size_t header_bytes = std::size_t{at[0] & 15u} * 4;
+  const std::size_t total_bytes = load_be16(at + 2);
+  if (header_bytes < ipv4_header_bytes || header_bytes > total_bytes) return DropReason::ip_header_length;
+  if (total_bytes > packet.size()) return DropReason::ip_truncated;
+  if (!checksum_verified && checksum(packet.first(header_bytes)) != 0) {
+    return DropReason::ip_checksum;
+  }
+  if (header_bytes > ipv4_header_bytes &&
+      !options_are_acceptable(packet.subspan(ipv4_header_bytes, header_bytes - ipv4_header_bytes))) {
+    return DropReason::ip_options;
+  }
+  if ((load_be16(at + 6) & (flag_more_fragments | fragment_offset_mask)) != 0) {
+    return DropReason::ip_fragment;
+  }
+  out.traffic_class = at[1];
+  out.ttl = at[8];
+  out.protocol = at[9];
+  out.source.value = load_be32(at + 12);
+  out.destination.value = load_be32(at + 16);
+  out.header_bytes = static_cast<std::uint16_t>(header_bytes);
+  out.total_bytes = static_cast<std::uint16_t>(total_bytes);
+  return DropReason::none;
+}
+
+void Ipv4Header::write(std::uint8_t* out) const {
+  out[0] = 0x45;
+  out[1] = traffic_class;
+  store_be16(out + 2, static_cast<std::uint16_t>(ipv4_header_bytes + payload_bytes));
+  store_be16(out + 4, 0);
+  store_be16(out + 6, flag_dont_fragment);
+  out[8] = ipv4_ttl;
+  out[9] = static_cast<std::uint8_t>(protocol);
+  store_be16(out + 10, 0);
+  store_be32(out + 12, source.value);
+  store_be32(out + 16, destination.value);
+  store_be16(out + 10, checksum({out, ipv4_header_bytes}));
+}
+
+}  // namespace byway::net

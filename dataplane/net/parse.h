@@ -1,0 +1,39 @@
+// From frame to view: everything that can be said about a frame without knowing our addresses. A frame is
+// either understood or has a DropReason; nothing in between.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/net/arp.h"
+#include "dataplane/net/counters.h"
+#include "dataplane/net/ethernet.h"
+#include "dataplane/net/ipv4.h"
+#include "dataplane/rope.h"
+
+namespace byway::net {
+
+/// Position of a port among those of this host.
+using LinkIndex = std::uint8_t;
+
+/// A frame as a port delivers it.
+struct RxFrame {
+  Slice bytes;  ///< from the destination MAC address on, without frame check sequence
+  LinkIndex link = 0;
+  bool ip_checksum_verified = false;         ///< the port has checked it and it is right
+  bool transport_checksum_verified = false;  ///< likewise
+};
+
+enum class FrameKind : std::uint8_t { arp, ipv4 };
+
+/// A frame understood. `arp` or `ipv4` holds by `kind`.
+struct FrameView {
+  EthernetHeader ethernet;
+  FrameKind kind = FrameKind::ipv4;
+  ArpPacket arp;
+  Ipv4View ipv4;
+};
+
+/// Checks Ethernet, then ARP or IPv4 headers. On failure `out` is meaningless.
+[[nodiscard]] DropReason parse_frame(const RxFrame& frame, FrameView& out);
+
+}  // namespace byway::net
