@@ -13,6 +13,8 @@ import subprocess
 import builds
 from console import note
 
+# Tests that also run under the thread sanitizer: of what threads or processes share.
+SHARED_FOLDERS = ["unit/control/shm", "unit/thread"]
 # Folders whose lines `coverage` measures, and the report that it leaves.
 COVERAGE_FOLDERS = ["dataplane/net", "dataplane/tcp", "l7", "control"]
 
@@ -54,15 +56,10 @@ def failed_case_names(output):
     return names
 
 
-def tests_of(directory, folder, suite=None):
-    """Names of meson's tests whose program lies under the folder tests/<folder>."""
-    names = []
-    for test in builds.introspect(directory, "--tests"):
-        program = pathlib.Path(test["cmd"][0])
-        inside = any(f"/tests/{folder}/" in part for part in test["cmd"]) or f"/tests/{folder}/" in str(program)
-        if inside and (suite is None or suite in " ".join(test["suite"])):
-            names.append(test["name"])
-    return names
+def tests_of(directory, *folders):
+    """Names of meson's tests whose program or script lies under one of the folders tests/<folder>."""
+    return [test["name"] for test in builds.introspect(directory, "--tests")
+            if any(f"/tests/{folder}/" in part for folder in folders for part in test["cmd"])]
 
 
 def run_tests(tally, part, directory, names, arguments):
@@ -121,7 +118,7 @@ def sanitizer_part(tally, part, folder, arguments):
 def unit(tally, arguments):
     sanitizer_part(tally, "unit", "unit", arguments)
     directory = builds.configure("thread")
-    names = tests_of(directory, "unit", suite="thread")
+    names = tests_of(directory, *SHARED_FOLDERS)
     if names:
         note("thread sanitizer: " + " ".join(names))
         builds.build("thread", program_targets(directory, names))
@@ -150,7 +147,7 @@ def scripts(tally, arguments):
 def coverage(tally, arguments):
     """Runs unit and sim without sanitizers and reports how much of the protocol folders they reach."""
     directory = builds.configure("coverage")
-    names = tests_of(directory, "unit") + tests_of(directory, "sim")
+    names = tests_of(directory, "unit", "sim")
     if not names:
         return
     builds.build("coverage")
