@@ -1,0 +1,38 @@
+// What `byway doctor` looks at. Each check reads the machine (/proc, /sys, an ioctl), changes nothing, and says for
+// what it finds the exact command that mends it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace byway::cli {
+
+enum class Verdict {
+  good,
+  note,    ///< Works, but slower or with less than there could be.
+  broken,  ///< Byway will not start, or will not work right.
+};
+
+struct Finding {
+  std::string subject;
+  Verdict verdict = Verdict::good;
+  std::string text;
+  std::string fix;  ///< A command or a sentence; empty when nothing is to be done.
+};
+
+/// A port of node.yaml, as far as the checks need it.
+struct PortToCheck {
+  std::string name;
+  std::string device;  ///< PCI address or vdev arguments.
+};
+
+/// CPU features, number of cores, isolation, steal.
+void check_cores(std::vector<Finding>& findings);
+/// Huge pages, their mount, locked memory.
+void check_memory(std::vector<Finding>& findings);
+/// IOMMU and vfio-pci, and which driver each network card of the machine has, with its queues (RSS).
+void check_cards(std::vector<Finding>& findings);
+/// A port: the interface behind a vdev exists, is up, has no kernel address, its peer sends whole checksums.
+void check_port(const PortToCheck& port, std::vector<Finding>& findings);
+
+}  // namespace byway::cli
