@@ -51,7 +51,8 @@ void run(const Options& options, Context& context) {
   if (options.wait) add("wait=applied&timeout=" + escaped(options.timeout));
   if (options.strict) add("strict=true");
   if (options.dry_run) add("dryRun=All");
-  auto answer = context.client().exchange("POST", "/byway/v1/apply" + query, documents->text(), "application/yaml");
+  auto answer =
+      context.client().exchange("POST", "/byway/v1/apply" + query, documents->text(), "application/yaml");
   if (!answer) return context.fail(answer.error());
   Context::warn(*answer);
   if (answer->status >= 400) return context.fail(with_places(*answer, *documents));

@@ -1,5 +1,5 @@
-// What `byway doctor` looks at. Each check reads the machine (/proc, /sys, an ioctl), changes nothing, and says for
-// what it finds the exact command that mends it.
+// What `byway doctor` looks at. Each check reads the machine (/proc, /sys, an ioctl), changes nothing, and
+// says for what it finds the exact command that mends it.
 #pragma once
 
 #include <string>

@@ -58,9 +58,10 @@ void check_cores(std::vector<Finding>& findings) {
   if (missing.empty()) {
     findings.push_back({"cpu", Verdict::good, "has the instructions of x86-64-v3", ""});
   } else {
-    findings.push_back({"cpu", Verdict::broken, fmt::format("lacks:{}", missing),
-                        "Byway is built for x86-64-v3 (Haswell, Zen and later); in a virtual machine choose the CPU "
-                        "model `host`"});
+    findings.push_back(
+        {"cpu", Verdict::broken, fmt::format("lacks:{}", missing),
+         "Byway is built for x86-64-v3 (Haswell, Zen and later); in a virtual machine choose the CPU "
+         "model `host`"});
   }
   const unsigned cores = std::thread::hardware_concurrency();
   if (cores >= 2) {
@@ -71,8 +72,9 @@ void check_cores(std::vector<Finding>& findings) {
   }
   const std::string isolated = first_line("/sys/devices/system/cpu/isolated");
   if (isolated.empty()) {
-    findings.push_back({"isolation", Verdict::note, "no core is kept free of other work",
-                        "for the lowest latency boot with isolcpus=2-3 nohz_full=2-3 rcu_nocbs=2-3 (the workers' cores)"});
+    findings.push_back(
+        {"isolation", Verdict::note, "no core is kept free of other work",
+         "for the lowest latency boot with isolcpus=2-3 nohz_full=2-3 rcu_nocbs=2-3 (the workers' cores)"});
   } else {
     findings.push_back({"isolation", Verdict::good, fmt::format("cores {} are isolated", isolated), ""});
   }
@@ -97,20 +99,25 @@ void check_memory(std::vector<Finding>& findings) {
   }
   rlimit limit{};
   if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
-    findings.push_back({"locked memory", Verdict::note, fmt::format("limited to {} KiB", limit.rlim_cur / 1024),
-                        "with vfio-pci: LimitMEMLOCK=infinity in the unit (the shipped unit has it), or ulimit -l unlimited"});
+    findings.push_back({"locked memory", Verdict::note,
+                        fmt::format("limited to {} KiB", limit.rlim_cur / 1024),
+                        "with vfio-pci: LimitMEMLOCK=infinity in the unit (the shipped unit has it), or "
+                        "ulimit -l unlimited"});
   }
 }
 
 void check_cards(std::vector<Finding>& findings) {
   std::error_code error;
-  const bool iommu = fs::exists("/sys/kernel/iommu_groups", error) && !fs::is_empty("/sys/kernel/iommu_groups", error);
-  findings.push_back(iommu ? Finding{"iommu", Verdict::good, "on", ""}
-                           : Finding{"iommu", Verdict::note, "off, or not there",
-                                     "for vfio-pci boot with intel_iommu=on iommu=pt (AMD: amd_iommu=on iommu=pt); without "
-                                     "one: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode"});
+  const bool iommu =
+      fs::exists("/sys/kernel/iommu_groups", error) && !fs::is_empty("/sys/kernel/iommu_groups", error);
+  findings.push_back(
+      iommu ? Finding{"iommu", Verdict::good, "on", ""}
+            : Finding{"iommu", Verdict::note, "off, or not there",
+                      "for vfio-pci boot with intel_iommu=on iommu=pt (AMD: amd_iommu=on iommu=pt); without "
+                      "one: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode"});
   int cards = 0;
-  for (fs::directory_iterator at("/sys/bus/pci/devices", error), end; !error && at != end; at.increment(error)) {
+  for (fs::directory_iterator at("/sys/bus/pci/devices", error), end; !error && at != end;
+       at.increment(error)) {
     if (!first_line(at->path() / "class").starts_with("0x0200")) continue;
     ++cards;
     const std::string address = at->path().filename().string();
@@ -122,23 +129,26 @@ void check_cards(std::vector<Finding>& findings) {
     }
     std::string name;
     std::size_t queues = 0;
-    for (fs::directory_iterator net(at->path() / "net", error), none; !error && net != none; net.increment(error)) {
+    for (fs::directory_iterator net(at->path() / "net", error), none; !error && net != none;
+         net.increment(error)) {
       name = net->path().filename().string();
       for (const auto& queue : fs::directory_iterator(net->path() / "queues", error)) {
         queues += queue.path().filename().string().starts_with("rx-") ? 1u : 0u;
       }
     }
     error.clear();
-    findings.push_back({subject, Verdict::note,
-                        fmt::format("belongs to the kernel (driver {}{}{}){}", driver.empty() ? "none" : driver,
-                                    name.empty() ? "" : ", ", name,
-                                    queues > 1 ? fmt::format(", {} receive queues: RSS is possible", queues) : ""),
-                        fmt::format("to give it to Byway: modprobe vfio-pci && dpdk-devbind.py -b vfio-pci {}   (a card "
-                                    "that carries your SSH session goes away with it)",
-                                    address)});
+    findings.push_back(
+        {subject, Verdict::note,
+         fmt::format("belongs to the kernel (driver {}{}{}){}", driver.empty() ? "none" : driver,
+                     name.empty() ? "" : ", ", name,
+                     queues > 1 ? fmt::format(", {} receive queues: RSS is possible", queues) : ""),
+         fmt::format("to give it to Byway: modprobe vfio-pci && dpdk-devbind.py -b vfio-pci {}   (a card "
+                     "that carries your SSH session goes away with it)",
+                     address)});
   }
   if (cards == 0) {
-    findings.push_back({"cards", Verdict::note, "no PCI network card: use a vdev (af_packet, af_xdp, memif, tap)",
+    findings.push_back({"cards", Verdict::note,
+                        "no PCI network card: use a vdev (af_packet, af_xdp, memif, tap)",
                         "see docs/node.md for the device lines"});
   }
 }

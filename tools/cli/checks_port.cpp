@@ -79,41 +79,49 @@ std::string veth_peer(const std::string& interface) {
   return "";
 }
 
-void check_interface(const std::string& subject, const std::string& interface, std::vector<Finding>& findings) {
+void check_interface(const std::string& subject, const std::string& interface,
+                     std::vector<Finding>& findings) {
   const fs::path at = fs::path("/sys/class/net") / interface;
   std::error_code error;
   if (!fs::exists(at, error)) {
-    findings.push_back({subject, Verdict::broken, fmt::format("there is no interface {} in this network namespace", interface),
-                        "create it, or run this inside the gateway's namespace: ip netns exec NAME byway doctor …"});
+    findings.push_back(
+        {subject, Verdict::broken,
+         fmt::format("there is no interface {} in this network namespace", interface),
+         "create it, or run this inside the gateway's namespace: ip netns exec NAME byway doctor …"});
     return;
   }
   const bool up = (std::strtol(text_of(at / "flags").c_str(), nullptr, 16) & IFF_UP) != 0;
-  findings.push_back(up ? Finding{subject, Verdict::good, interface + " is up", ""}
-                        : Finding{subject, Verdict::broken, interface + " is down", "ip link set " + interface + " up"});
+  findings.push_back(
+      up ? Finding{subject, Verdict::good, interface + " is up", ""}
+         : Finding{subject, Verdict::broken, interface + " is down", "ip link set " + interface + " up"});
   const std::string addresses = addresses_of(interface);
   if (!addresses.empty()) {
-    findings.push_back({subject, Verdict::broken,
-                        fmt::format("{} has kernel addresses ({}): the kernel answers too, and resets every connection",
-                                    interface, addresses),
-                        fmt::format("ip addr flush dev {0} && sysctl -w net.ipv6.conf.{0}.disable_ipv6=1", interface)});
+    findings.push_back(
+        {subject, Verdict::broken,
+         fmt::format("{} has kernel addresses ({}): the kernel answers too, and resets every connection",
+                     interface, addresses),
+         fmt::format("ip addr flush dev {0} && sysctl -w net.ipv6.conf.{0}.disable_ipv6=1", interface)});
   } else {
     findings.push_back({subject, Verdict::good, interface + " has no kernel address", ""});
   }
   const std::string peer = veth_peer(interface);
   const std::string other = peer.empty() ? "PEER" : peer;
   const int offload = peer.empty() ? -1 : checksum_offload(peer);
-  const std::string fix = fmt::format("{}ethtool -K {} tx off", peer.empty() ? "ip netns exec ITS-NAMESPACE " : "", other);
+  const std::string fix =
+      fmt::format("{}ethtool -K {} tx off", peer.empty() ? "ip netns exec ITS-NAMESPACE " : "", other);
   if (offload == 1) {
     findings.push_back({subject, Verdict::broken,
-                        fmt::format("{} (the other end of {}) leaves checksums to hardware that is not there", peer, interface),
+                        fmt::format("{} (the other end of {}) leaves checksums to hardware that is not there",
+                                    peer, interface),
                         fix});
   } else if (offload == 0) {
     findings.push_back({subject, Verdict::good, fmt::format("{} sends whole checksums", peer), ""});
   } else {
-    findings.push_back({subject, Verdict::note,
-                        fmt::format("the other end of {} is in another namespace: its offloads cannot be seen from here",
-                                    interface),
-                        "transmit checksum offload must be off there: " + fix});
+    findings.push_back(
+        {subject, Verdict::note,
+         fmt::format("the other end of {} is in another namespace: its offloads cannot be seen from here",
+                     interface),
+         "transmit checksum offload must be off there: " + fix});
   }
 }
 
@@ -126,18 +134,21 @@ void check_port(const PortToCheck& port, std::vector<Finding>& findings) {
     return;
   }
   if (is_pci_address(port.device)) {
-    const std::string address = std::ranges::count(port.device, ':') == 1 ? "0000:" + port.device : port.device;
+    const std::string address =
+        std::ranges::count(port.device, ':') == 1 ? "0000:" + port.device : port.device;
     std::error_code error;
     const fs::path at = fs::path("/sys/bus/pci/devices") / address;
     if (!fs::exists(at, error)) {
-      findings.push_back({subject, Verdict::broken, "there is no PCI device " + address, "lspci -Dnn shows the addresses"});
+      findings.push_back(
+          {subject, Verdict::broken, "there is no PCI device " + address, "lspci -Dnn shows the addresses"});
       return;
     }
     const std::string driver = fs::read_symlink(at / "driver", error).filename().string();
     if (driver == "vfio-pci" || driver == "mlx5_core") {
       findings.push_back({subject, Verdict::good, fmt::format("{} has driver {}", address, driver), ""});
     } else {
-      findings.push_back({subject, Verdict::broken, fmt::format("{} has driver {}", address, driver.empty() ? "none" : driver),
+      findings.push_back({subject, Verdict::broken,
+                          fmt::format("{} has driver {}", address, driver.empty() ? "none" : driver),
                           fmt::format("modprobe vfio-pci && dpdk-devbind.py -b vfio-pci {}", address)});
     }
     return;

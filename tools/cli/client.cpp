@@ -56,7 +56,8 @@ std::expected<std::string, Error> token_of(const Target& target) {
 
 Error unreachable(const Target& target, const std::string& why) {
   return {Exit::unreachable, fmt::format("no answer from the agent at {}: {}", target.server, why),
-          "is byway-agent running? start it with `byway up -f DIR --node FILE`, or name another place with --server "
+          "is byway-agent running? start it with `byway up -f DIR --node FILE`, or name another place with "
+          "--server "
           "(or BYWAY_SERVER)"};
 }
 
@@ -76,7 +77,8 @@ std::string escaped(std::string_view text) {
 }
 
 std::expected<Answer, Error> Client::exchange(const std::string& method, const std::string& path,
-                                              const std::string& body, const std::string& content_type) const {
+                                              const std::string& body,
+                                              const std::string& content_type) const {
   static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
   std::unique_ptr<CURL, CurlFree> curl(initialised == CURLE_OK ? curl_easy_init() : nullptr);
   if (!curl) return std::unexpected(Error{Exit::failed, "libcurl does not start", ""});
@@ -147,7 +149,8 @@ Error error_of(const Answer& answer) {
     }
   }
   if (answer.status == 401) error.hint = "give --token-file with a token that byway-agent knows";
-  if (answer.status == 403) error.hint = "this credential has not the role that the request needs (read or write)";
+  if (answer.status == 403)
+    error.hint = "this credential has not the role that the request needs (read or write)";
   if (answer.status == 409) error.hint = "read the object again, make the change there, and apply it";
   return error;
 }

@@ -1,5 +1,5 @@
-// The command line's way to the agent: HTTP over its Unix socket, or over TCP with a bearer token. Every call is
-// one request and one JSON (or text) answer; errors become messages that say what to do next.
+// The command line's way to the agent: HTTP over its Unix socket, or over TCP with a bearer token. Every call
+// is one request and one JSON (or text) answer; errors become messages that say what to do next.
 #pragma once
 
 #include <expected>
@@ -29,8 +29,8 @@ struct Error {
 
 struct Target {
   std::string server = "unix:/run/byway/agent.sock";  ///< unix:PATH, http://HOST:PORT or https://HOST:PORT
-  std::string token_file;                              ///< For TCP: a file whose first line is the bearer token.
-  std::string ca_file;                                 ///< For https with a private CA.
+  std::string token_file;  ///< For TCP: a file whose first line is the bearer token.
+  std::string ca_file;     ///< For https with a private CA.
 };
 
 struct Answer {

@@ -35,7 +35,8 @@ std::string kind_words() {
 std::string bash_script(const CLI::App& app) {
   std::string cases;
   for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
-    cases += fmt::format("    {}) options=\"{} {}\" ;;\n", verb->get_name(), options_of(*verb), options_of(app));
+    cases +=
+        fmt::format("    {}) options=\"{} {}\" ;;\n", verb->get_name(), options_of(*verb), options_of(app));
   }
   return fmt::format(R"(# bash completion for byway: source <(byway completion bash)
 _byway() {{
@@ -63,7 +64,8 @@ complete -o filenames -F _byway byway
 
 void add_completion(CLI::App& app, Context& context) {
   auto shell = std::make_shared<std::string>();
-  CLI::App* verb = app.add_subcommand("completion", "print a completion script: source <(byway completion bash)");
+  CLI::App* verb =
+      app.add_subcommand("completion", "print a completion script: source <(byway completion bash)");
   verb->add_option("shell", *shell, "bash or zsh")->required()->check(CLI::IsMember({"bash", "zsh"}));
   verb->callback([shell, &app, &context] {
     // zsh runs bash's completions through its own compatibility module.

@@ -36,7 +36,8 @@ void print_status(const Json& status) {
   }
   if (status.contains("parents")) {
     for (const Json& parent : status["parents"]) {
-      fmt::print("  Parent {} {}:\n", text_at(parent, "parentRef.name"), text_at(parent, "parentRef.sectionName"));
+      fmt::print("  Parent {} {}:\n", text_at(parent, "parentRef.name"),
+                 text_at(parent, "parentRef.sectionName"));
       print_conditions(parent.value("conditions", Json::array()), "    ");
     }
   }

@@ -16,15 +16,18 @@ struct Options {
 
 std::string word_of(Verdict verdict) {
   switch (verdict) {
-    case Verdict::good: return "ok";
-    case Verdict::note: return "note";
-    case Verdict::broken: return "BROKEN";
+    case Verdict::good:
+      return "ok";
+    case Verdict::note:
+      return "note";
+    case Verdict::broken:
+      return "BROKEN";
   }
   return "";
 }
 
-/// The ports of node.yaml. `byway-dataplane --check-config` says all that is wrong with the file; here only what
-/// stops the checks.
+/// The ports of node.yaml. `byway-dataplane --check-config` says all that is wrong with the file; here only
+/// what stops the checks.
 std::expected<std::vector<PortToCheck>, Error> ports_of(const std::string& path) {
   std::vector<PortToCheck> ports;
   try {
@@ -74,7 +77,8 @@ void run(const Options& options, Context& context) {
 
 void add_doctor(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand("doctor", "check this machine (and a node.yaml) and print the fix for each finding");
+  CLI::App* verb =
+      app.add_subcommand("doctor", "check this machine (and a node.yaml) and print the fix for each finding");
   verb->add_option("--node", options->node, "node.yaml whose ports to check")->check(CLI::ExistingFile);
   verb->callback([options, &context] { run(*options, context); });
 }

@@ -31,7 +31,8 @@ std::expected<std::vector<std::string>, Error> files_of(const std::string& path)
   }
   if (error) return std::unexpected(Error{Exit::usage, fmt::format("{}: {}", path, error.message()), ""});
   if (files.empty()) {
-    return std::unexpected(Error{Exit::usage, fmt::format("{}: no *.yaml, *.yml or *.json in this folder", path), ""});
+    return std::unexpected(
+        Error{Exit::usage, fmt::format("{}: no *.yaml, *.yml or *.json in this folder", path), ""});
   }
   std::ranges::sort(files);
   return files;

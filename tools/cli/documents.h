@@ -1,5 +1,5 @@
-// Files, folders and standard input as one stream of YAML documents, with the way back from a line of the stream
-// to a line of a file, so that the agent's errors name what the person wrote.
+// Files, folders and standard input as one stream of YAML documents, with the way back from a line of the
+// stream to a line of a file, so that the agent's errors name what the person wrote.
 #pragma once
 
 #include <expected>
@@ -12,7 +12,8 @@ namespace byway::cli {
 
 class Documents {
  public:
-  /// Reads "-" (standard input), files, and the *.yaml, *.yml and *.json files of folders (sorted, with subfolders).
+  /// Reads "-" (standard input), files, and the *.yaml, *.yml and *.json files of folders (sorted, with
+  /// subfolders).
   [[nodiscard]] static std::expected<Documents, Error> read(const std::vector<std::string>& paths);
 
   [[nodiscard]] const std::string& text() const { return text_; }

@@ -16,7 +16,8 @@ struct Options {
   bool all_namespaces = false;
 };
 
-/// The state of the condition `type`, with its reason when it is not good: "True", "False (NoMatchingParent)".
+/// The state of the condition `type`, with its reason when it is not good: "True", "False
+/// (NoMatchingParent)".
 std::string condition(const Json& conditions, const std::string& type) {
   if (!conditions.is_array()) return "";
   for (const Json& one : conditions) {
@@ -35,7 +36,8 @@ const Json& member(const Json& value, const char* name) {
 std::string joined(const Json& values) {
   std::string text;
   if (!values.is_array()) return text;
-  for (const Json& value : values) text += (text.empty() ? "" : ",") + (value.is_string() ? value.get<std::string>() : value.dump());
+  for (const Json& value : values)
+    text += (text.empty() ? "" : ",") + (value.is_string() ? value.get<std::string>() : value.dump());
   return text;
 }
 
@@ -63,7 +65,8 @@ std::vector<std::string> row_of(const Kind& kind, const Json& object) {
   }
   if (kind.name == "Gateway") {
     std::string addresses;
-    for (const Json& one : member(status, "addresses").is_array() ? member(status, "addresses") : Json::array()) {
+    for (const Json& one :
+         member(status, "addresses").is_array() ? member(status, "addresses") : Json::array()) {
       addresses += (addresses.empty() ? "" : ",") + text_at(one, "value");
     }
     return {text_at(spec, "gatewayClassName"), addresses, condition(member(status, "conditions"), "Accepted"),
@@ -71,8 +74,10 @@ std::vector<std::string> row_of(const Kind& kind, const Json& object) {
   }
   if (kind.name == "HTTPRoute") {
     const Json& parents = member(status, "parents");
-    const Json& conditions = parents.is_array() && !parents.empty() ? member(parents[0], "conditions") : parents;
-    return {joined(member(spec, "hostnames")), condition(conditions, "Accepted"), condition(conditions, "ResolvedRefs")};
+    const Json& conditions =
+        parents.is_array() && !parents.empty() ? member(parents[0], "conditions") : parents;
+    return {joined(member(spec, "hostnames")), condition(conditions, "Accepted"),
+            condition(conditions, "ResolvedRefs")};
   }
   if (kind.name == "Service") return {ports(member(spec, "ports"))};
   if (kind.name == "EndpointSlice") {

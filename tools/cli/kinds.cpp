@@ -23,13 +23,16 @@ constexpr std::array kinds = {
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::ranges::transform(out, out.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return out;
 }
 
 }  // namespace
 
-std::span<const Kind> all_kinds() { return kinds; }
+std::span<const Kind> all_kinds() {
+  return kinds;
+}
 
 const Kind* find_kind(std::string_view word) {
   const std::string wanted = lower(word);
@@ -49,7 +52,8 @@ std::string path_of(const Kind& kind, std::string_view name_space, std::string_v
 
 std::string unknown_kind(std::string_view word) {
   std::string names;
-  for (const Kind& kind : kinds) names += fmt::format("{}{} ({})", names.empty() ? "" : ", ", kind.plural, kind.short_name);
+  for (const Kind& kind : kinds)
+    names += fmt::format("{}{} ({})", names.empty() ? "" : ", ", kind.plural, kind.short_name);
   return fmt::format("there is no kind \"{}\"; known are: {}", word, names);
 }
 

@@ -21,7 +21,8 @@ struct Kind {
 /// By kind, singular, plural or short name, in any case.
 [[nodiscard]] const Kind* find_kind(std::string_view word);
 
-/// "/apis/.../namespaces/NS/httproutes/NAME"; without a name: the collection; without a namespace: of all namespaces.
+/// "/apis/.../namespaces/NS/httproutes/NAME"; without a name: the collection; without a namespace: of all
+/// namespaces.
 [[nodiscard]] std::string path_of(const Kind& kind, std::string_view name_space, std::string_view name);
 
 /// What to say about a word that is no kind.

@@ -35,10 +35,13 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", version_text(), "versions of byway and of all libraries");
   app.require_subcommand(1);
   app.fallthrough();
-  app.footer("Exit codes: 0 done, 1 refused or not in order, 2 wrong usage, 3 no agent, 4 stored but not running yet.");
+  app.footer(
+      "Exit codes: 0 done, 1 refused or not in order, 2 wrong usage, 3 no agent, 4 stored but not running "
+      "yet.");
 
   Context context;
-  app.add_option("-s,--server", context.target.server, "where the agent listens: unix:PATH, http://HOST:PORT, https://…")
+  app.add_option("-s,--server", context.target.server,
+                 "where the agent listens: unix:PATH, http://HOST:PORT, https://…")
       ->envname("BYWAY_SERVER")
       ->capture_default_str();
   app.add_option("--token-file", context.target.token_file, "file with the bearer token (TCP only)")

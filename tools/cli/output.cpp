@@ -15,7 +15,8 @@ bool needs_quotes(const std::string& text) {
   if (text.empty()) return true;
   static const char* const words[] = {"true", "false", "yes", "no", "on", "off", "null", "~", "y", "n"};
   std::string lower = text;
-  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::ranges::transform(lower, lower.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (std::ranges::find(words, lower) != std::end(words)) return true;
   return std::isdigit(static_cast<unsigned char>(text[0])) != 0 || text[0] == '-' || text[0] == '+' ||
          text[0] == '.' || text[0] == '=' || text[0] == '<';
@@ -45,8 +46,12 @@ void emit(YAML::Emitter& out, const Json& value) {
       }
       return;
     }
-    case Json::value_t::null: out << YAML::Null; return;
-    default: out << value.dump(); return;
+    case Json::value_t::null:
+      out << YAML::Null;
+      return;
+    default:
+      out << value.dump();
+      return;
   }
 }
 
@@ -55,7 +60,8 @@ void emit(YAML::Emitter& out, const Json& value) {
 std::string Table::text() const {
   std::vector<std::size_t> widths(rows_[0].size(), 0);
   for (const auto& row : rows_) {
-    for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+    for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i)
+      widths[i] = std::max(widths[i], row[i].size());
   }
   std::string out;
   for (const auto& row : rows_) {

@@ -21,13 +21,14 @@ void report_receipt(const Json& body, Context& context) {
     }
   }
   if (applied) {
-    fmt::print(stderr, "generation {} runs on {} worker{} (slowest after {})\n", text_at(receipt, "generation"), count,
-               count == 1 ? "" : "s", duration_text(slowest));
+    fmt::print(stderr, "generation {} runs on {} worker{} (slowest after {})\n",
+               text_at(receipt, "generation"), count, count == 1 ? "" : "s", duration_text(slowest));
     return;
   }
   const std::string reason = receipt.is_object() ? receipt.value("reason", "") : "";
-  context.fail({Exit::not_applied, fmt::format("stored, but not running everywhere yet{}{}{}", reason.empty() ? "" : ": ",
-                                              reason, reasons),
+  context.fail({Exit::not_applied,
+                fmt::format("stored, but not running everywhere yet{}{}{}", reason.empty() ? "" : ": ",
+                            reason, reasons),
                 "`byway workers` shows what each worker runs; the agent goes on publishing"});
 }
 
