@@ -38,7 +38,7 @@ std::expected<Child, Error> Child::start(const std::vector<std::string>& argumen
   if (pid == 0) {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) _exit(1);  // the parent died before prctl
-    setpgid(0, 0);                      // Ctrl-C reaches this process only, which then stops the child in order
+    setpgid(0, 0);  // Ctrl-C reaches this process only, which then stops the child in order
     execvp(argv[0], argv.data());
     _exit(127);
   }

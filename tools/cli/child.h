@@ -11,7 +11,8 @@
 
 namespace byway::cli {
 
-/// Owner of one started process; stops it when it goes away. The process also gets SIGTERM when this one dies.
+/// Owner of one started process; stops it when it goes away. The process also gets SIGTERM when this one
+/// dies.
 class Child {
  public:
   /// Starts `arguments[0]` (a path) with the given arguments and this process' standard streams.
@@ -36,7 +37,8 @@ class Child {
   pid_t pid_;
 };
 
-/// The path of a program of this project: beside this one, where the build or the installation put it, else in PATH.
+/// The path of a program of this project: beside this one, where the build or the installation put it, else
+/// in PATH.
 [[nodiscard]] std::string program_path(const std::string& name);
 
 }  // namespace byway::cli

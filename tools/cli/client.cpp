@@ -126,7 +126,10 @@ std::expected<Answer, Error> Client::exchange(const std::string& method, const s
   }
   const CURLcode result = curl_easy_perform(curl.get());
   if (result != CURLE_OK) {
-    return std::unexpected(unreachable(target_, why[0] != '\0' ? why : curl_easy_strerror(result)));
+    // Through a Unix socket libcurl names a host and a TCP port that have no part in it.
+    const bool is_connect = result == CURLE_COULDNT_CONNECT && target_.server.starts_with("unix:");
+    const char* reason = is_connect ? "nobody listens there" : curl_easy_strerror(result);
+    return std::unexpected(unreachable(target_, why[0] != '\0' && !is_connect ? why : reason));
   }
   curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &answer.status);
   answer.body = Json::parse(answer.text, nullptr, false);

@@ -51,7 +51,8 @@ int run(int argc, char** argv) {
   const std::map<std::string, Format> formats{
       {"table", Format::table}, {"json", Format::json}, {"yaml", Format::yaml}};
   app.add_option("-o,--output", context.format, "table, json or yaml")
-      ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case))
+      ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case).description(""))
+      ->type_name("FORMAT")
       ->default_str("table");
 
   add_apply(app, context);

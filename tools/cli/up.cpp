@@ -27,7 +27,9 @@ constexpr std::chrono::seconds start_time_max{30};
 
 volatile sig_atomic_t stop_asked = 0;
 
-void say(int step, const std::string& text) { fmt::print("[{}/4] {}\n", step, text); }
+void say(int step, const std::string& text) {
+  fmt::print("[{}/4] {}\n", step, text);
+}
 
 std::expected<std::string, Error> runtime_dir_of(const std::string& node) {
   try {
@@ -41,18 +43,21 @@ std::expected<std::string, Error> runtime_dir_of(const std::string& node) {
 
 /// Waits until `done` holds; an Error when a child ends first, on Ctrl-C, or when the time is over.
 template <typename Done>
-std::expected<void, Error> wait_until(const std::string& what, std::initializer_list<Child*> children, Done done) {
+std::expected<void, Error> wait_until(const std::string& what, std::initializer_list<Child*> children,
+                                      Done done) {
   const auto end = std::chrono::steady_clock::now() + start_time_max;
   while (!done()) {
     for (Child* child : children) {
       if (const std::string how = child->ended(); !how.empty()) {
-        return std::unexpected(Error{Exit::failed, fmt::format("{} ended ({}) while {}", child->name(), how, what),
-                                     "what it said stands above; `byway doctor --node FILE` checks the machine"});
+        return std::unexpected(
+            Error{Exit::failed, fmt::format("{} ended ({}) while {}", child->name(), how, what),
+                  "what it said stands above; `byway doctor --node FILE` checks the machine"});
       }
     }
     if (stop_asked != 0) return std::unexpected(Error{Exit::failed, "stopped", ""});
     if (std::chrono::steady_clock::now() > end) {
-      return std::unexpected(Error{Exit::failed, fmt::format("gave up {} after {} s", what, start_time_max.count()), ""});
+      return std::unexpected(
+          Error{Exit::failed, fmt::format("gave up {} after {} s", what, start_time_max.count()), ""});
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
@@ -77,7 +82,7 @@ std::expected<void, Error> run(const Options& options, Context& context) {
   context.target.server = "unix:" + agent_socket;
 
   for (const int signal : {SIGINT, SIGTERM}) {
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = [](int) { stop_asked = 1; };
     sigaction(signal, &action, nullptr);
   }
@@ -89,8 +94,8 @@ std::expected<void, Error> run(const Options& options, Context& context) {
   if (!up) return up;
 
   say(2, "starting the agent; its API is at " + context.target.server);
-  auto agent = Child::start({program_path("byway-agent"), "--listen", "unix:" + agent_socket, "--runtime-dir", *runtime,
-                             "--store", options.state + "/agent.db"});
+  auto agent = Child::start({program_path("byway-agent"), "--listen", "unix:" + agent_socket, "--runtime-dir",
+                             *runtime, "--store", options.state + "/agent.db"});
   if (!agent) return std::unexpected(agent.error());
   up = wait_until("waiting for the agent", {&*dataplane, &*agent},
                   [&] { return context.client().get("/readyz").has_value(); });
@@ -100,7 +105,8 @@ std::expected<void, Error> run(const Options& options, Context& context) {
   if (auto applied = apply(*documents, context); !applied) return applied;
 
   say(4, "up; Ctrl-C stops both. Try:");
-  fmt::print("        export BYWAY_SERVER={0}\n        byway status\n        byway stats --watch\n", context.target.server);
+  fmt::print("        export BYWAY_SERVER={0}\n        byway status\n        byway stats --watch\n",
+             context.target.server);
   std::fflush(stdout);
   while (stop_asked == 0) {
     for (Child* child : {&*dataplane, &*agent}) {
@@ -120,7 +126,9 @@ void add_up(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("up", "start data plane and agent on this machine and apply manifests");
   verb->add_option("-f,--filename", options->files, "files, folders, or - for standard input")->required();
-  verb->add_option("--node", options->node, "node.yaml: ports, addresses, cores")->required()->check(CLI::ExistingFile);
+  verb->add_option("--node", options->node, "node.yaml: ports, addresses, cores")
+      ->required()
+      ->check(CLI::ExistingFile);
   verb->add_option("--state", options->state, "folder for the agent's store")->capture_default_str();
   verb->callback([options, &context] {
     if (auto result = run(*options, context); !result) context.fail(result.error());

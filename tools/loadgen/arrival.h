@@ -1,6 +1,6 @@
-// When requests are due. In an open loop the times are fixed by the rate alone, whatever the answers do: a request
-// that could not be sent in time still counts from when it was due, so a slow server cannot hide its own delay
-// (coordinated omission).
+// When requests are due. In an open loop the times are fixed by the rate alone, whatever the answers do: a
+// request that could not be sent in time still counts from when it was due, so a slow server cannot hide its
+// own delay (coordinated omission).
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,8 @@ class Arrival {
   /// How many requests are due at `now` and not taken.
   [[nodiscard]] std::uint64_t overdue(Instant now) const {
     if (now < next()) return 0;
-    return static_cast<std::uint64_t>(static_cast<double>((now - start_).count()) / interval_ns_) + 1 - taken_;
+    return static_cast<std::uint64_t>(static_cast<double>((now - start_).count()) / interval_ns_) + 1 -
+           taken_;
   }
 
  private:

@@ -16,43 +16,58 @@ shm::HistogramSummary summary_of(const Results& results) {
   return summary;
 }
 
-double microseconds(std::uint64_t ns) { return static_cast<double>(ns) / 1e3; }
+double microseconds(std::uint64_t ns) {
+  return static_cast<double>(ns) / 1e3;
+}
 
 }  // namespace
 
 std::string_view name_of(Failure failure) {
   switch (failure) {
-    case Failure::connect: return "connect";
-    case Failure::reset: return "reset";
-    case Failure::parse: return "parse";
-    case Failure::status: return "status";
-    case Failure::body: return "body";
-    case Failure::no_memory: return "no_memory";
-    case Failure::count: break;
+    case Failure::connect:
+      return "connect";
+    case Failure::reset:
+      return "reset";
+    case Failure::parse:
+      return "parse";
+    case Failure::status:
+      return "status";
+    case Failure::body:
+      return "body";
+    case Failure::no_memory:
+      return "no_memory";
+    case Failure::count:
+      break;
   }
   return "unknown";
 }
 
-std::uint64_t Results::failed() const { return std::accumulate(failures.begin(), failures.end(), std::uint64_t{0}); }
+std::uint64_t Results::failed() const {
+  return std::accumulate(failures.begin(), failures.end(), std::uint64_t{0});
+}
 
 std::string report_text(const Results& results, const RunFacts& facts) {
   const auto summary = summary_of(results);
   const double rate = static_cast<double>(results.completed) / facts.seconds;
-  std::string out = fmt::format("{} requests in {:.2f} s over {} connections: {:.0f} requests/s, {:.1f} MB/s of bodies\n",
-                                results.completed, facts.seconds, facts.connections, rate,
-                                static_cast<double>(results.bytes_in) / facts.seconds / 1e6);
+  std::string out =
+      fmt::format("{} requests in {:.2f} s over {} connections: {:.0f} requests/s, {:.1f} MB/s of bodies\n",
+                  results.completed, facts.seconds, facts.connections, rate,
+                  static_cast<double>(results.bytes_in) / facts.seconds / 1e6);
   if (facts.rate_asked > 0) {
-    out += fmt::format("asked for {:.0f} requests/s; latency counts from when each request was due\n", facts.rate_asked);
+    out += fmt::format("asked for {:.0f} requests/s; latency counts from when each request was due\n",
+                       facts.rate_asked);
   }
   out += fmt::format("generator busy {:.0f} %{}\n", facts.busy_share * 100,
                      facts.busy_share > 0.95 ? ": it is the bottleneck, the rate is its own" : "");
   out += "latency us ";
-  for (const double q : quantiles) out += fmt::format("  p{:g} {:.1f}", q * 100, microseconds(summary.quantile_ns(q)));
+  for (const double q : quantiles)
+    out += fmt::format("  p{:g} {:.1f}", q * 100, microseconds(summary.quantile_ns(q)));
   out += "\n";
   if (results.failed() == 0) return out + "failed 0\n";
   out += fmt::format("failed {}:", results.failed());
   for (std::size_t i = 0; i < failure_count; ++i) {
-    if (results.failures[i] != 0) out += fmt::format(" {} {}", name_of(static_cast<Failure>(i)), results.failures[i]);
+    if (results.failures[i] != 0)
+      out += fmt::format(" {} {}", name_of(static_cast<Failure>(i)), results.failures[i]);
   }
   return out + "\n";
 }
@@ -60,20 +75,23 @@ std::string report_text(const Results& results, const RunFacts& facts) {
 std::string report_json(const Results& results, const RunFacts& facts) {
   const auto summary = summary_of(results);
   std::string out = fmt::format(
-      "{{\"seconds\": {:.6f}, \"connections\": {}, \"connectionsOpened\": {}, \"rateAsked\": {}, \"busyShare\": {:.4f}, "
+      "{{\"seconds\": {:.6f}, \"connections\": {}, \"connectionsOpened\": {}, \"rateAsked\": {}, "
+      "\"busyShare\": {:.4f}, "
       "\"begun\": {}, \"completed\": {}, \"failed\": {}, \"requestsPerSecond\": {:.1f}, \"bodyBytes\": {}, ",
-      facts.seconds, facts.connections, results.connections_opened, facts.rate_asked, facts.busy_share, results.begun,
-      results.completed, results.failed(), static_cast<double>(results.completed) / facts.seconds, results.bytes_in);
+      facts.seconds, facts.connections, results.connections_opened, facts.rate_asked, facts.busy_share,
+      results.begun, results.completed, results.failed(),
+      static_cast<double>(results.completed) / facts.seconds, results.bytes_in);
   out += "\"failures\": {";
   for (std::size_t i = 0; i < failure_count; ++i) {
-    out += fmt::format("{}\"{}\": {}", i == 0 ? "" : ", ", name_of(static_cast<Failure>(i)), results.failures[i]);
+    out += fmt::format("{}\"{}\": {}", i == 0 ? "" : ", ", name_of(static_cast<Failure>(i)),
+                       results.failures[i]);
   }
   out += "}, \"latencyNs\": {";
   for (const double q : quantiles) out += fmt::format("\"p{:g}\": {}, ", q * 100, summary.quantile_ns(q));
-  out += fmt::format("\"mean\": {:.0f}}}, \"histogram\": [", summary.count() == 0
-                                                               ? 0.0
-                                                               : static_cast<double>(summary.sum_ns()) /
-                                                                     static_cast<double>(summary.count()));
+  out += fmt::format("\"mean\": {:.0f}}}, \"histogram\": [",
+                     summary.count() == 0
+                         ? 0.0
+                         : static_cast<double>(summary.sum_ns()) / static_cast<double>(summary.count()));
   bool first = true;
   for (std::uint32_t i = 0; i < shm::histogram_bucket_count; ++i) {
     if (summary.bucket(i) == 0) continue;

@@ -13,12 +13,12 @@ namespace byway::loadgen {
 
 /// Why a request failed. Each request that was begun ends as completed or as exactly one of these.
 enum class Failure : std::uint8_t {
-  connect,        ///< The connection did not come about.
-  reset,          ///< The connection broke before the whole answer was there.
-  parse,          ///< The answer is not HTTP/1.1.
-  status,         ///< Another status than expected.
-  body,           ///< Other bytes, or another length, than expected.
-  no_memory,      ///< The generator's own limits: it is too small for this load.
+  connect,    ///< The connection did not come about.
+  reset,      ///< The connection broke before the whole answer was there.
+  parse,      ///< The answer is not HTTP/1.1.
+  status,     ///< Another status than expected.
+  body,       ///< Other bytes, or another length, than expected.
+  no_memory,  ///< The generator's own limits: it is too small for this load.
   count,
 };
 inline constexpr std::size_t failure_count = static_cast<std::size_t>(Failure::count);
@@ -39,11 +39,11 @@ struct Results {
 
 /// What the report says beside the counts.
 struct RunFacts {
-  double seconds = 0;        ///< Length of the measured part.
-  double busy_share = 0;     ///< Of this generator's worker: near 1, it is the bottleneck.
-  double rate_asked = 0;     ///< 0: closed loop.
+  double seconds = 0;     ///< Length of the measured part.
+  double busy_share = 0;  ///< Of this generator's worker: near 1, it is the bottleneck.
+  double rate_asked = 0;  ///< 0: closed loop.
   std::uint32_t connections = 0;
-  std::string transport;     ///< The device line.
+  std::string transport;  ///< The device line.
 };
 
 /// Tables for people: rate, latency quantiles, failures by kind.
@@ -51,6 +51,7 @@ struct RunFacts {
 /// The same and the whole histogram (bucket ends and counts) for programs.
 [[nodiscard]] std::string report_json(const Results& results, const RunFacts& facts);
 /// One line for the last second.
-[[nodiscard]] std::string progress_line(const Results& before, const Results& now, double seconds, double load);
+[[nodiscard]] std::string progress_line(const Results& before, const Results& now, double seconds,
+                                        double load);
 
 }  // namespace byway::loadgen

@@ -31,8 +31,8 @@ struct Scenario {
   std::uint16_t expected_status = 200;
 };
 
-/// The bytes of a body of the server role, and of requests: the same on both sides, so that each can check the
-/// other's. Byte i of every body.
+/// The bytes of a body of the server role, and of requests: the same on both sides, so that each can check
+/// the other's. Byte i of every body.
 [[nodiscard]] constexpr std::uint8_t body_byte(std::uint64_t index) {
   return static_cast<std::uint8_t>('a' + index % 23);
 }

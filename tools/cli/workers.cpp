@@ -1,0 +1,44 @@
+#include <fmt/format.h>
+
+#include "tools/cli/verbs.h"
+
+namespace byway::cli {
+
+namespace {
+
+std::string percent(const Json& worker, const char* name) {
+  return worker.contains(name) && worker[name].is_number()
+             ? fmt::format("{:.0f} %", worker[name].get<double>() * 100)
+             : "";
+}
+
+void run(Context& context) {
+  auto answer = context.client().get("/byway/v1/workers");
+  if (!answer) return context.fail(answer.error());
+  if (context.format != Format::table) {
+    fmt::print("{}", formatted(answer->body, context.format));
+    return;
+  }
+  const Json workers = answer->body.value("workers", Json::array());
+  if (workers.empty()) {
+    fmt::print("no data plane is connected; the agent publishes generation {} when one comes\n",
+               text_at(answer->body, "generation"));
+    context.exit = Exit::failed;
+    return;
+  }
+  Table table({"WORKER", "CORE", "GENERATION", "BUSY", "CONNECTIONS", "REQUESTS"});
+  for (const Json& worker : workers) {
+    table.add({text_at(worker, "id"), text_at(worker, "core"), text_at(worker, "generation"),
+               percent(worker, "busy"), text_at(worker, "connections"), text_at(worker, "requests")});
+  }
+  fmt::print("{}", table.text());
+}
+
+}  // namespace
+
+void add_workers(CLI::App& app, Context& context) {
+  CLI::App* verb = app.add_subcommand("workers", "what each worker runs, and how busy it is");
+  verb->callback([&context] { run(context); });
+}
+
+}  // namespace byway::cli
