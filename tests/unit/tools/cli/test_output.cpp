@@ -14,12 +14,13 @@ TEST_CASE("a table's columns are as wide as their widest cell and lines have no 
 }
 
 TEST_CASE("YAML output reads back as what it was, also where a plain scalar would change its type") {
-  const Json value = Json::parse(R"({"port": 80, "on": "yes", "version": "1.10", "empty": "", "flag": true, "none": null,
+  const Json value =
+      Json::parse(R"({"port": 80, "on": "yes", "version": "1.10", "empty": "", "flag": true, "none": null,
                                      "text": "a: b # c", "list": ["-x", {"deep": []}], "map": {}})");
   const YAML::Node back = YAML::Load(formatted(value, Format::yaml));
   CHECK(back["port"].as<int>() == 80);
-  CHECK(back["port"].Tag() == "?");     // plain
-  CHECK(back["on"].Tag() == "!");       // quoted: stays a string
+  CHECK(back["port"].Tag() == "?");  // plain
+  CHECK(back["on"].Tag() == "!");    // quoted: stays a string
   CHECK(back["version"].Tag() == "!");
   CHECK(back["empty"].as<std::string>() == "");
   CHECK(back["flag"].as<bool>());
@@ -44,5 +45,6 @@ TEST_CASE("kinds are found by every name and their paths are those of the API") 
   CHECK(path_of(*find_kind("gtw"), "default", "demo") ==
         "/apis/gateway.networking.k8s.io/v1/namespaces/default/gateways/demo");
   CHECK(path_of(*find_kind("svc"), "", "") == "/api/v1/services");
-  CHECK(path_of(*find_kind("gc"), "default", "a/b") == "/apis/gateway.networking.k8s.io/v1/gatewayclasses/a%2Fb");
+  CHECK(path_of(*find_kind("gc"), "default", "a/b") ==
+        "/apis/gateway.networking.k8s.io/v1/gatewayclasses/a%2Fb");
 }
