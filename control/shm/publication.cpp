@@ -14,7 +14,8 @@ PublishResult Publication::publish(OwnedSet& set, std::uint64_t now_ns) {
     place = std::ranges::find_if(places_, is_free);
     if (place == places_.end()) return PublishResult::stragglers;
   }
-  place->live = LiveSet{set.generation, set.revision, set.snapshot.get(), set.attachment.get()};
+  place->live =
+      LiveSet{set.generation, set.revision, set.snapshot.get(), set.slots.handles(), set.attachment.get()};
   place->set = std::move(set);
   place->is_used = true;
   if (!newest_.is_none()) places_[newest_.index()].superseded_at_ns = now_ns;

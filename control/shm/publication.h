@@ -26,8 +26,10 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "control/shm/control_page.h"
+#include "control/shm/slots.h"
 #include "control/shm/snapshot.h"
 
 namespace byway::shm {
@@ -47,6 +49,7 @@ struct OwnedSet {
   std::uint64_t generation = 0;  ///< 1..generation_max, greater than every one before
   std::uint64_t revision = 0;
   std::unique_ptr<const Snapshot> snapshot;
+  SlotLease slots;  ///< one for each of the snapshot's endpoints
   std::unique_ptr<const SetAttachment> attachment;
 };
 
@@ -55,6 +58,9 @@ struct LiveSet {
   std::uint64_t generation = 0;
   std::uint64_t revision = 0;
   const Snapshot* snapshot = nullptr;
+  /// Runtime slots by the endpoint's index in snapshot->endpoints().endpoints(). Handles may be kept for
+  /// longer than the set.
+  std::span<const SlotHandle> slots;
   const SetAttachment* attachment = nullptr;
 };
 

@@ -19,7 +19,8 @@ class Witness : public SetAttachment {
 
 struct Fixture {
   PublishResult publish(std::uint64_t generation, std::uint64_t now_ns = 0) {
-    OwnedSet set{generation, 100 + generation, nullptr, std::make_unique<Witness>(alive[generation % 32])};
+    OwnedSet set{
+        generation, 100 + generation, nullptr, {}, std::make_unique<Witness>(alive[generation % 32])};
     return publication.publish(set, now_ns);
   }
 

@@ -85,7 +85,7 @@ TEST_CASE("workers at full speed only ever see whole sets that are not freed", "
       threads.emplace_back([&, worker] { problems += run_worker(policies[worker], worker); });
     }
     for (std::uint64_t generation = 1; generation <= last_generation; ++generation) {
-      OwnedSet set{generation, generation + 7, nullptr, std::make_unique<Contents>(generation)};
+      OwnedSet set{generation, generation + 7, nullptr, {}, std::make_unique<Contents>(generation)};
       while (publication.publish(set, generation) == PublishResult::stragglers) {
         ++refused;
         std::this_thread::yield();
@@ -107,7 +107,7 @@ TEST_CASE("a reader of the control page sees each worker's generation rise", "[p
   std::jthread worker([&] { run_worker(policy, 9); });
   std::jthread publisher([&] {
     for (std::uint64_t generation = 1; generation <= last_generation; ++generation) {
-      OwnedSet set{generation, generation + 7, nullptr, std::make_unique<Contents>(generation)};
+      OwnedSet set{generation, generation + 7, nullptr, {}, std::make_unique<Contents>(generation)};
       while (publication.publish(set, generation) != PublishResult::published) std::this_thread::yield();
     }
   });
