@@ -46,8 +46,8 @@ class Gateway:
         self.processes.start("dataplane", self.network.inside("gateway", [self.program("byway-dataplane"), "--config", str(node)]))
         control = self.directory / "dataplane" / "dataplane.sock"
         self.processes.wait_until(control.exists, "byway-dataplane opens its socket", START_SECONDS_MAX)
-        self.processes.start("agent", [self.program("byway-agent"), "--socket", str(self.socket), "--dataplane", str(control),
-                                       "--store", str(self.directory / "agent.db")])
+        self.processes.start("agent", [self.program("byway-agent"), "--listen", f"unix:{self.socket}", "--runtime-dir",
+                                       str(control.parent), "--store", str(self.directory / "agent.db")])
         self.processes.wait_until(self.is_ready, "byway-agent is ready", START_SECONDS_MAX)
 
     def is_ready(self):
@@ -80,7 +80,7 @@ class Gateway:
 
     def hints(self):
         """Three things for a person to try."""
-        byway = f"{self.program('byway')} --socket {self.socket}"
+        byway = f"{self.program('byway')} --server unix:{self.socket}"
         return [
             ("a request of your own", f"ip netns exec {self.network.namespace('client')} curl -i http://10.80.0.1/"),
             ("what runs where", f"{byway} workers"),
