@@ -15,6 +15,14 @@ bool Cidr::contains(const IpAddress& candidate) const {
   return (candidate.bytes[whole_bytes] & mask) == (address.bytes[whole_bytes] & mask);
 }
 
+Cidr Cidr::masked() const {
+  Cidr result = *this;
+  for (std::uint32_t bit = prefix_bits; bit < 128; ++bit) {
+    result.address.bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> (bit % 8)));
+  }
+  return result;
+}
+
 std::uint64_t stable_id(std::string_view full_name) {
   return XXH3_64bits(full_name.data(), full_name.size());
 }

@@ -125,6 +125,10 @@ struct Cidr {
   std::uint32_t prefix_bits;
 
   [[nodiscard]] bool contains(const IpAddress& candidate) const;
+  /// Whether the bits beyond the prefix, which is not longer than an address, are zero.
+  [[nodiscard]] bool is_canonical() const { return masked().address == address; }
+  /// The same block with those bits cleared.
+  [[nodiscard]] Cidr masked() const;
 };
 static_assert(sizeof(Cidr) == 20);
 

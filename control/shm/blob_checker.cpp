@@ -6,7 +6,7 @@ bool BlobChecker::check_header(BlobKind kind, std::size_t root_bytes) {
   if (reinterpret_cast<std::uintptr_t>(blob_.data()) % table_alignment != 0) {
     return fail(VerifyReason::misaligned, 0);
   }
-  if (blob_.size() < sizeof(BlobHeader) + root_bytes) return fail(VerifyReason::too_small, 0);
+  if (blob_.size() < sizeof(BlobHeader)) return fail(VerifyReason::too_small, 0);
   if (blob_.size() > blob_bytes_max) return fail(VerifyReason::too_large, 0);
   const BlobHeader& header = view_.header();
   if (header.magic != blob_magic) return fail_at(VerifyReason::bad_magic, &header.magic);
@@ -14,6 +14,7 @@ bool BlobChecker::check_header(BlobKind kind, std::size_t root_bytes) {
     return fail_at(VerifyReason::bad_version, &header.layout_version);
   }
   if (header.kind != kind) return fail_at(VerifyReason::bad_kind, &header.kind);
+  if (blob_.size() < sizeof(BlobHeader) + root_bytes) return fail(VerifyReason::too_small, 0);
   if (header.size_bytes != blob_.size()) return fail_at(VerifyReason::bad_size, &header.size_bytes);
   if (header.checksum != checksum_of(blob_)) return fail_at(VerifyReason::bad_checksum, &header.checksum);
   cursor_ = sizeof(BlobHeader) + root_bytes;

@@ -146,12 +146,9 @@ std::expected<void, BuildError> PolicyBuild::add_listener(const ListenerSpec& sp
   addresses_.insert(addresses_.end(), addresses.begin(), addresses.end());
   listener.addresses.end = size_of(addresses_);
   listener.trusted_proxies.first = size_of(cidrs_);
-  for (Cidr cidr : spec.trusted_proxies) {
+  for (const Cidr& cidr : spec.trusted_proxies) {
     if (cidr.prefix_bits > 128) return fail("a trusted proxy's prefix is longer than its address");
-    for (std::uint32_t bit = cidr.prefix_bits; bit < 128; ++bit) {
-      cidr.address.bytes[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> (bit % 8)));
-    }
-    cidrs_.push_back(cidr);
+    cidrs_.push_back(cidr.masked());
   }
   listener.trusted_proxies.end = size_of(cidrs_);
   listener.limits = limits;

@@ -94,7 +94,9 @@ bool PolicyCheck::check_listener(const Listener& listener) {
     previous = &address;
   }
   for (const Cidr& cidr : view_.trusted_proxies(listener)) {
-    if (cidr.prefix_bits > 128) return check_.fail_at(VerifyReason::bad_value, &cidr.prefix_bits);
+    if (cidr.prefix_bits > 128 || !cidr.is_canonical()) {
+      return check_.fail_at(VerifyReason::bad_value, &cidr);
+    }
   }
   return true;
 }
