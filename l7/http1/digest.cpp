@@ -67,6 +67,18 @@ Refusal read_transfer_encoding(std::string_view text) {
   return misplaced ? Refusal::bad_transfer_encoding : Refusal::unknown_transfer_coding;
 }
 
+// HTAB is legal white space around a value, but not all readers strip it there (llhttp takes `chunked HTAB`
+// for another coding): in the fields that frame, it is refused.
+bool has_tab_around(const char* base, const Field& field) {
+  for (std::uint32_t at = field.name.end() + 1; at < field.value.offset; ++at) {
+    if (base[at] == '\t') return true;
+  }
+  for (std::uint32_t at = field.value.end(); is_space(base[at]); ++at) {
+    if (base[at] == '\t') return true;
+  }
+  return false;
+}
+
 constexpr std::uint64_t bit_of(FieldName name) {
   return std::uint64_t{1} << static_cast<unsigned>(name);
 }
@@ -83,12 +95,14 @@ Refusal read_framing_fields(const char* base, MessageHead& head) {
     const Field& field = head.fields[i];
     if (field.id == FieldName::content_length) {
       if (head.has_content_length) return Refusal::duplicate_content_length;
+      if (has_tab_around(base, field)) return Refusal::bad_content_length;
       head.has_content_length = true;
       const Refusal refusal = read_content_length(field.value.in(base), head.content_length);
       if (refusal != Refusal::none) return refusal;
     } else if (field.id == FieldName::transfer_encoding) {
       if (head.version == Version::http10) return Refusal::transfer_encoding_in_http10;
-      if (head.body == BodyKind::chunked) return Refusal::bad_transfer_encoding;
+      if (head.body == BodyKind::chunked || has_tab_around(base, field))
+        return Refusal::bad_transfer_encoding;
       const Refusal refusal = read_transfer_encoding(field.value.in(base));
       if (refusal != Refusal::none) return refusal;
       head.body = BodyKind::chunked;

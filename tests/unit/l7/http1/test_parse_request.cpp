@@ -151,7 +151,7 @@ TEST_CASE("framing follows Content-Length and Transfer-Encoding", "[http1]") {
       {"", BodyKind::none, 0, false},
       {"Content-Length: 0\r\n", BodyKind::none, 0, true},
       {"Content-Length: 5\r\n", BodyKind::length, 5, true},
-      {"content-LENGTH:\t007 \r\n", BodyKind::length, 7, true},
+      {"content-LENGTH:  007 \r\n", BodyKind::length, 7, true},
       {"Content-Length: 9223372036854775807\r\n", BodyKind::length, 9223372036854775807U, true},
       {"Transfer-Encoding: chunked\r\n", BodyKind::chunked, 0, false},
       {"transfer-encoding:CHUNKED\r\n", BodyKind::chunked, 0, false},

@@ -249,6 +249,17 @@ TEST_CASE("a Transfer-Encoding other than chunked once is refused", "[http1]") {
                 400);
 }
 
+TEST_CASE("HTAB beside the value of a framing field is refused, elsewhere it is white space", "[http1]") {
+  for (const char* space : {"\t", " \t", "\t "}) {
+    const std::string tab(space);
+    check_fields_refused("Content-Length:" + tab + "5\r\n", Refusal::bad_content_length);
+    check_fields_refused("Content-Length: 5" + tab + "\r\n", Refusal::bad_content_length);
+    check_fields_refused("Transfer-Encoding:" + tab + "chunked\r\n", Refusal::bad_transfer_encoding);
+    check_fields_refused("Transfer-Encoding: chunked" + tab + "\r\n", Refusal::bad_transfer_encoding);
+  }
+  CHECK(parse_request("GET / HTTP/1.1\r\nHost:\ta\t\r\n\r\n").result == ParseResult::complete);
+}
+
 TEST_CASE("Content-Length beside Transfer-Encoding is refused in either order", "[http1]") {
   check_fields_refused("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
                        Refusal::length_and_transfer_encoding);
