@@ -1,0 +1,103 @@
+#include "l7/http1/codec.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace byway::l7::http1 {
+
+bool append_copy(Rope& out, std::string_view bytes, Memory memory) {
+  const Bytes size_before = out.size();
+  while (!bytes.empty()) {
+    const auto size =
+        static_cast<Bytes>(std::min<std::size_t>(bytes.size(), memory.buffers.buffer_bytes_max()));
+    Buffer* buffer = memory.buffers.allocate(size);
+    bool is_appended = false;
+    if (buffer != nullptr) {
+      std::memcpy(buffer->memory, bytes.data(), size);
+      is_appended = out.append(Slice::adopt(buffer, buffer->memory, size));
+    }
+    if (!is_appended) {
+      out.truncate(size_before);
+      return false;
+    }
+    bytes.remove_prefix(size);
+  }
+  return true;
+}
+
+Received Codec::receive_content(Bytes count_max, Rope& out) {
+  const Bytes size_before = out.size();
+  while (!reader_.is_complete()) {
+    const Bytes wanted = count_max - (out.size() - size_before);
+    if (wanted == 0) return Received::more;
+    if (stream_->readable().empty()) {
+      if (!stream_->peer_finished()) return Received::more;
+      return reader_.on_close() == BodyResult::complete ? Received::complete : Received::truncated;
+    }
+    // One slice at a time, and no more of it than is wanted: payload is never above that then.
+    const std::string_view text = stream_->readable().front().text().substr(0, wanted);
+    const BodyReader before = reader_;
+    BodyStep step = reader_.next(text.data(), text.size());
+    if (step.framing > 0 && step.payload > 0) {
+      // First the framing alone, so that a shortage of nodes for the payload can be undone.
+      reader_ = before;
+      step = reader_.next(text.data(), step.framing);
+    }
+    if (step.payload > 0) {
+      const auto payload = static_cast<Bytes>(step.payload);
+      if (stream_->take(payload, out) < payload) {
+        reader_ = before;  // of one slice, all or nothing is taken
+        return Received::no_memory;
+      }
+    } else {
+      stream_->discard(static_cast<Bytes>(step.framing));
+    }
+    if (step.result == BodyResult::error) return Received::invalid;
+  }
+  return Received::complete;
+}
+
+bool Codec::send_content(Rope& content, Memory memory) {
+  BYWAY_ASSERT(!content.empty());
+  if (sending_ == BodyKind::chunked) {
+    // Head and end of the chunk share one buffer.
+    std::array<char, chunk_head_bytes_max + chunk_end.size()> framing;
+    const WriteResult head = write_chunk_head(framing, content.size());
+    BYWAY_ASSERT(head.fits);
+    std::memcpy(framing.data() + head.bytes, chunk_end.data(), chunk_end.size());
+    const auto head_size = static_cast<Bytes>(head.bytes);
+    const auto size = static_cast<Bytes>(head.bytes + chunk_end.size());
+    Buffer* buffer = memory.buffers.allocate(size);
+    if (buffer == nullptr) return false;
+    std::memcpy(buffer->memory, framing.data(), size);
+    Slice first = Slice::adopt(buffer, buffer->memory, size);
+    Slice last = first.share(head_size, static_cast<Bytes>(chunk_end.size()));
+    first.remove_back(static_cast<Bytes>(chunk_end.size()));
+    if (!content.prepend(std::move(first))) return false;
+    if (!content.append(std::move(last))) {
+      content.consume(head_size);
+      return false;
+    }
+  }
+  unsent_.append(std::move(content));
+  flush();
+  return true;
+}
+
+bool Codec::finish_content(Memory memory) {
+  return sending_ != BodyKind::chunked || send_bytes(last_chunk, memory);
+}
+
+bool Codec::send_bytes(std::string_view bytes, Memory memory) {
+  if (!append_copy(unsent_, bytes, memory)) return false;
+  flush();
+  return true;
+}
+
+bool Codec::flush() {
+  if (!unsent_.empty() && stream_->writable() > 0) stream_->write(unsent_);
+  return unsent_.empty();
+}
+
+}  // namespace byway::l7::http1

@@ -1,0 +1,27 @@
+#include "l7/http1/head_reader.h"
+
+namespace byway::l7::http1 {
+
+// Also searches what has not been searched for LF LF and LF CR LF: the end of a head, or bytes that the
+// parser refuses.
+bool HeadReader::is_attempt_due(const Rope& readable) {
+  bool is_end_seen = false;
+  Bytes offset = 0;
+  for (const Slice& slice : readable) {
+    const Bytes end = offset + slice.size();
+    for (Bytes at = std::max(offset, searched_bytes_); at < end; ++at) {
+      const char c = slice.text()[at - offset];
+      if (c == '\n') {
+        is_end_seen = is_end_seen || ending_ > 0;
+        ending_ = 1;
+      } else {
+        ending_ = c == '\r' && ending_ == 1 ? 2 : 0;
+      }
+    }
+    offset = end;
+  }
+  searched_bytes_ = readable.size();
+  return readable.size() > attempted_bytes_ && (is_end_seen || readable.size() / 2 >= attempted_bytes_);
+}
+
+}  // namespace byway::l7::http1
