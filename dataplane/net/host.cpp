@@ -93,7 +93,7 @@ AddressError Host::add_address(const IpAddress& address, Instant now) {
 }
 
 AddressError Host::add_own(OwnAddress own, Instant now) {
-  own.announcements = announce_count;
+  own.announcements = announcing_ ? announce_count : std::uint8_t{0};
   own.next_announcement = now;
   const AddressError error = addresses_.add(own);
   if (error == AddressError::none) wheel_.arm(announcer_, now);
@@ -140,7 +140,7 @@ DropReason Host::on_frame(RxFrame& frame, Instant now, Ingress& out) {
   if (const DropReason reason = parse_frame(frame, view); reason != DropReason::none) return reason;
   const bool to_us = view.ethernet.destination == links_[frame.link].mac;
   if (!to_us && !view.ethernet.destination.is_multicast()) return DropReason::ethernet_not_for_us;
-  if (view.kind == FrameKind::arp) return on_arp(view, frame.link, now);
+  if (view.kind == FrameKind::arp) return on_arp(view, frame, now);
 
   Packet& packet = out.segments[out.segment_count];
   packet.source = IpAddress::from_v4(view.ipv4.source);
@@ -186,14 +186,15 @@ DropReason Host::admit(const FrameView& view, LinkIndex link, const IpAddress& s
   return DropReason::none;
 }
 
-DropReason Host::on_arp(const FrameView& view, LinkIndex link, Instant now) {
+DropReason Host::on_arp(const FrameView& view, const RxFrame& frame, Instant now) {
+  const LinkIndex link = frame.link;
   const ArpPacket& arp = view.arp;
   const IpAddress sender = IpAddress::from_v4(arp.sender_ip);
   const IpAddress target = IpAddress::from_v4(arp.target_ip);
   if (OwnAddress* claimed = addresses_.find(sender)) {
-    if (claimed->link == link && arp.sender_mac != links_[link].mac) defend(*claimed, now);
-    return claimed->link == link && arp.sender_mac != links_[link].mac ? DropReason::arp_conflict
-                                                                       : DropReason::arp_not_for_us;
+    if (claimed->link != link || arp.sender_mac == links_[link].mac) return DropReason::arp_not_for_us;
+    if (!frame.observe_only) defend(*claimed, now);
+    return DropReason::arp_conflict;
   }
   const bool is_probe = arp.sender_ip.value == 0;
   if (!is_probe) {
@@ -213,6 +214,7 @@ DropReason Host::on_arp(const FrameView& view, LinkIndex link, Instant now) {
   }
   if (!is_probe) neighbors_.on_heard(link, sender, arp.sender_mac, false, for_us, now);
   if (!for_us) return target == sender ? DropReason::none : DropReason::arp_not_for_us;
+  if (frame.observe_only) return DropReason::none;
   ArpPacket reply;
   reply.operation = ArpOperation::reply;
   reply.sender_mac = links_[link].mac;

@@ -97,6 +97,8 @@ class Host final : private NeighborOutput {
   [[nodiscard]] RouteError add_route(const Prefix& destination, const IpAddress& gateway);
   /// A virtual address: answered on the link whose prefix holds it.
   [[nodiscard]] AddressError add_address(const IpAddress& address, Instant now);
+  /// Whether own addresses are announced and defended; of several hosts with the same addresses only one may.
+  void set_announcing(bool announcing) { announcing_ = announcing; }
   void remove_address(const IpAddress& address) { addresses_.remove(address); }
   [[nodiscard]] bool owns(const IpAddress& address) const { return addresses_.find(address) != nullptr; }
 
@@ -119,7 +121,7 @@ class Host final : private NeighborOutput {
 
   void drop(DropReason reason) { counters_.add(counter_of(reason)); }
   [[nodiscard]] DropReason on_frame(RxFrame& frame, Instant now, Ingress& out);
-  [[nodiscard]] DropReason on_arp(const FrameView& view, LinkIndex link, Instant now);
+  [[nodiscard]] DropReason on_arp(const FrameView& view, const RxFrame& frame, Instant now);
   /// Whether the packet may be for us at all: addresses and the way that it came.
   [[nodiscard]] DropReason admit(const FrameView& view, LinkIndex link, const IpAddress& source,
                                  const IpAddress& destination) const;
@@ -147,6 +149,7 @@ class Host final : private NeighborOutput {
   Counters counters_;
   std::array<Link, links_max> links_;
   std::size_t link_count_ = 0;
+  bool announcing_ = true;
   OwnAddresses addresses_;
   Routes routes_;
   Neighbors neighbors_;

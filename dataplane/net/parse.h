@@ -21,6 +21,7 @@ struct RxFrame {
   LinkIndex link = 0;
   bool ip_checksum_verified = false;         ///< the port has checked it and it is right
   bool transport_checksum_verified = false;  ///< likewise
+  bool observe_only = false;  ///< an ARP frame that is answered elsewhere: learn from it, say nothing
 };
 
 enum class FrameKind : std::uint8_t { arp, ipv4 };

@@ -1,0 +1,211 @@
+#include "dataplane/port.h"
+
+#include <fmt/format.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace byway {
+
+namespace {
+
+struct Default {
+  const char* driver;  ///< device names begin with this
+  const char* key;
+  const char* argument;
+};
+
+/// Arguments that are wrong or slow as the drivers have them by themselves; a device that names the key keeps
+/// its own.
+constexpr Default argument_defaults[] = {
+    {"net_af_packet", "framesz",
+     "framesz=2048"},  // the driver's block size does not divide by its frame size
+    {"net_af_packet", "blocksz", "blocksz=16384"},        // with every kernel's limits
+    {"net_af_packet", "qdisc_bypass", "qdisc_bypass=1"},  // nothing to schedule on a port of our own
+    {"net_af_xdp", "busy_budget", "busy_budget=0"},       // else each empty poll is a system call
+};
+
+std::string with_defaults(const PortOptions& options) {
+  std::string device = options.device;
+  for (const Default& entry : argument_defaults) {
+    if (device.starts_with(entry.driver) &&
+        device.find(fmt::format(",{}=", entry.key)) == std::string::npos) {
+      device += fmt::format(",{}", entry.argument);
+    }
+  }
+  if (device.starts_with("net_af_packet") && options.queue_pairs_wanted > 1 &&
+      device.find(",qpairs=") == std::string::npos) {
+    device += fmt::format(",qpairs={}", options.queue_pairs_wanted);
+  }
+  return device;
+}
+
+/// A memif server (the role used to be called master) waits; a client has to be started to connect.
+bool is_memif_client(const std::string& device) {
+  return device.starts_with("net_memif") && device.find(",role=server") == std::string::npos &&
+         device.find(",role=master") == std::string::npos;
+}
+
+}  // namespace
+
+bool is_pci_address(const std::string& device) {
+  unsigned domain = 0;
+  unsigned bus = 0;
+  unsigned slot = 0;
+  unsigned function = 0;
+  int used = 0;
+  const char* text = device.c_str();
+  if (std::sscanf(text, "%x:%x:%x.%x%n", &domain, &bus, &slot, &function, &used) == 4 ||
+      std::sscanf(text, "%x:%x.%x%n", &bus, &slot, &function, &used) == 3) {
+    return static_cast<std::size_t>(used) == device.size() || device[static_cast<std::size_t>(used)] == ',';
+  }
+  return false;
+}
+
+std::string device_name(const std::string& device) {
+  return device.substr(0, device.find(','));
+}
+
+std::expected<std::unique_ptr<Port>, std::string> Port::open(const PortOptions& options,
+                                                             std::span<rte_mempool* const> pools) {
+  std::unique_ptr<Port> port(new Port(options));  // tidy: allow(new) main thread, before the workers
+  for (const auto step : {0, 1, 2}) {
+    const auto done = step == 0 ? port->probe() : step == 1 ? port->configure(pools) : port->set_mtu();
+    if (!done) return std::unexpected(fmt::format("port {}: {}", options.name, done.error()));
+  }
+  return port;
+}
+
+std::expected<void, std::string> Port::probe() {
+  const std::string name = device_name(options_.device);
+  if (!is_pci_address(options_.device)) {
+    const std::string device = with_defaults(options_);
+    if (const int error = rte_dev_probe(device.c_str()); error != 0) {
+      return std::unexpected(fmt::format("cannot open {}: {} (the driver's own message is above)", device,
+                                         rte_strerror(-error)));
+    }
+  }
+  if (rte_eth_dev_get_port_by_name(name.c_str(), &id_) != 0) {
+    return std::unexpected(fmt::format(
+        "{} is no device that DPDK can drive: check its address, and that it is bound to vfio-pci", name));
+  }
+  probed_ = true;
+  return {};
+}
+
+std::expected<void, std::string> Port::configure(std::span<rte_mempool* const> pools) {
+  rte_eth_dev_info device{};
+  if (const int error = rte_eth_dev_info_get(id_, &device); error != 0) {
+    return std::unexpected(fmt::format("no information about the device: {}", rte_strerror(-error)));
+  }
+  info_.driver = device.driver_name;
+  info_.queue_pairs = std::min({options_.queue_pairs_wanted, device.max_rx_queues, device.max_tx_queues});
+  info_.rx_ip_checksum = (device.rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0;
+  info_.rx_transport_checksum = (device.rx_offload_capa & RTE_ETH_RX_OFFLOAD_TCP_CKSUM) != 0;
+  // Virtual devices copy in any case; there a chain costs more than one more copy of a frame in cache.
+  info_.tx_chains =
+      is_pci_address(options_.device) && (device.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
+  info_.reconnects = is_memif_client(options_.device);
+
+  rte_eth_conf configuration{};
+  if (info_.rx_ip_checksum) configuration.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
+  if (info_.rx_transport_checksum) configuration.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
+  if (info_.tx_chains) configuration.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+  if (info_.queue_pairs > 1 && (device.flow_type_rss_offloads & RTE_ETH_RSS_IP) != 0) {
+    configuration.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+    configuration.rx_adv_conf.rss_conf.rss_hf =
+        (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP) & device.flow_type_rss_offloads;
+  }
+  if (const int error = rte_eth_dev_configure(id_, info_.queue_pairs, info_.queue_pairs, &configuration);
+      error != 0) {
+    return std::unexpected(fmt::format("cannot be configured: {}", rte_strerror(-error)));
+  }
+  std::uint16_t rx_descriptors = options_.descriptors;
+  std::uint16_t tx_descriptors = options_.descriptors;
+  rte_eth_dev_adjust_nb_rx_tx_desc(id_, &rx_descriptors, &tx_descriptors);
+  const int socket = rte_eth_dev_socket_id(id_);
+  for (std::uint16_t queue = 0; queue < info_.queue_pairs; ++queue) {
+    rte_mempool* pool = pools[std::min<std::size_t>(queue, pools.size() - 1)];
+    int error =
+        rte_eth_rx_queue_setup(id_, queue, rx_descriptors, static_cast<unsigned>(socket), nullptr, pool);
+    if (error == 0) {
+      error = rte_eth_tx_queue_setup(id_, queue, tx_descriptors, static_cast<unsigned>(socket), nullptr);
+    }
+    if (error != 0) {
+      return std::unexpected(fmt::format("queue {} cannot be set up: {}", queue, rte_strerror(-error)));
+    }
+  }
+  rte_ether_addr mac{};
+  if (rte_eth_macaddr_get(id_, &mac) != 0) return std::unexpected("has no MAC address");
+  std::memcpy(info_.mac.bytes.data(), mac.addr_bytes, info_.mac.bytes.size());
+  inside_ = std::make_unique<std::atomic<std::uint8_t>[]>(info_.queue_pairs);
+  return {};
+}
+
+std::expected<void, std::string> Port::set_mtu() {
+  std::uint16_t current = 0;
+  if (rte_eth_dev_get_mtu(id_, &current) == 0) info_.mtu = current;
+  if (options_.mtu == 0 || options_.mtu == current) return {};
+  // Many virtual devices have no MTU of their own; what counts there is that we keep to it.
+  const int error = rte_eth_dev_set_mtu(id_, options_.mtu);
+  if (error != 0 && error != -ENOTSUP) {
+    return std::unexpected(fmt::format("MTU {} is refused: {}", options_.mtu, rte_strerror(-error)));
+  }
+  info_.mtu = options_.mtu;
+  return {};
+}
+
+Port::~Port() {
+  if (!probed_) return;
+  stop();
+  rte_eth_dev_close(id_);
+}
+
+std::expected<void, std::string> Port::start() {
+  const int error = rte_eth_dev_start(id_);
+  if (error != 0 && !info_.reconnects) {
+    return std::unexpected(fmt::format("port {} does not start: {}", options_.name, rte_strerror(-error)));
+  }
+  started_ = error == 0;
+  gate_open_.store(started_, std::memory_order_release);
+  return {};
+}
+
+void Port::stop() {
+  gate_open_.store(false, std::memory_order_release);
+  if (!started_) return;
+  rte_eth_dev_stop(id_);
+  started_ = false;
+}
+
+bool Port::is_link_up() const {
+  rte_eth_link link{};
+  return started_ && rte_eth_link_get_nowait(id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+}
+
+bool Port::retry_link() {
+  if (!info_.reconnects || is_link_up()) return false;
+  gate_open_.store(false, std::memory_order_release);
+  for (std::uint16_t queue = 0; queue < info_.queue_pairs; ++queue) {
+    if (inside_[queue].load(std::memory_order_acquire) != 0) return false;  // asked; next time then
+  }
+  if (started_) rte_eth_dev_stop(id_);
+  started_ = rte_eth_dev_start(id_) == 0;
+  if (!is_link_up()) return false;
+  gate_open_.store(true, std::memory_order_release);
+  return true;
+}
+
+std::uint16_t Port::rx_burst(std::uint16_t queue, std::span<rte_mbuf*> out) {
+  return rte_eth_rx_burst(id_, queue, out.data(), static_cast<std::uint16_t>(out.size()));
+}
+
+std::uint16_t Port::tx_burst(std::uint16_t queue, std::span<rte_mbuf*> frames) {
+  return rte_eth_tx_burst(id_, queue, frames.data(), static_cast<std::uint16_t>(frames.size()));
+}
+
+}  // namespace byway

@@ -1,0 +1,103 @@
+// One DPDK port: probed, configured with a queue pair a worker as far as the device has them, started,
+// stopped. PCI devices and the virtual ones (af_packet, af_xdp, memif, tap, ring) alike.
+//
+// Configuration and link are the main thread's; rx_burst and tx_burst of a queue belong to one worker.
+//
+// A memif client tries to connect only when it is started. While its server is away the main thread starts it
+// anew from time to time (retry_link), which must not happen under a worker's feet: the gate closes, the
+// worker acknowledges in its next round, and only then the port is touched.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dataplane/net/address.h"
+
+struct rte_mbuf;
+struct rte_mempool;
+
+namespace byway {
+
+struct PortOptions {
+  std::string name;                      ///< for messages
+  std::string device;                    ///< "0000:00:05.0" or "net_af_packet0,iface=veth0"
+  std::uint16_t mtu = 0;                 ///< 0: as the device has it
+  std::uint16_t queue_pairs_wanted = 1;  ///< one a worker
+  std::uint16_t descriptors = 512;       ///< of each queue; the device may want another number
+};
+
+/// What the device does, as the log and `byway workers` show it.
+struct PortInfo {
+  std::string driver;
+  net::MacAddress mac;
+  std::uint16_t mtu = 1500;
+  std::uint16_t queue_pairs = 1;
+  bool rx_ip_checksum = false;         ///< the device verifies IPv4 header checksums
+  bool rx_transport_checksum = false;  ///< and those of TCP
+  bool tx_chains = false;              ///< it takes frames in several pieces and gains from it
+  bool reconnects = false;             ///< memif client: must be started anew to connect
+};
+
+/// A PCI address, as against the arguments of a virtual device.
+[[nodiscard]] bool is_pci_address(const std::string& device);
+/// Names the part of `device` before its arguments: "net_memif0".
+[[nodiscard]] std::string device_name(const std::string& device);
+
+class Port {
+ public:
+  /// Probes and configures the device, not started yet. `pools[i]` feeds receive queue i (the last one feeds
+  /// the rest). The error says what to check. Main thread.
+  [[nodiscard]] static std::expected<std::unique_ptr<Port>, std::string> open(
+      const PortOptions& options, std::span<rte_mempool* const> pools);
+  ~Port();  ///< Stops and closes it.
+  Port(const Port&) = delete;
+  Port& operator=(const Port&) = delete;
+
+  [[nodiscard]] std::expected<void, std::string> start();
+  void stop();
+  [[nodiscard]] bool is_link_up() const;
+
+  /// Main thread, a few times a second: connects a memif client again whose server has come. Does nothing
+  /// else. True: the port was down and is up now.
+  bool retry_link();
+
+  // ---- one worker a queue ---------------------------------------------------------------------------------
+  /// At the start of a worker's round: whether it may use the port in this round.
+  [[nodiscard]] bool enter(std::uint16_t queue) {
+    const bool open = gate_open_.load(std::memory_order_acquire);
+    // The acknowledgement is written only when it changes.
+    if (open != (inside_[queue].load(std::memory_order_relaxed) != 0)) {
+      inside_[queue].store(open ? 1 : 0, std::memory_order_release);
+    }
+    return open;
+  }
+  /// The worker has ended and will not use the port again.
+  void leave(std::uint16_t queue) { inside_[queue].store(0, std::memory_order_release); }
+  [[nodiscard]] std::uint16_t rx_burst(std::uint16_t queue, std::span<rte_mbuf*> out);
+  /// Returns how many of `frames` (from the front) the device took over.
+  [[nodiscard]] std::uint16_t tx_burst(std::uint16_t queue, std::span<rte_mbuf*> frames);
+
+  [[nodiscard]] const PortInfo& info() const { return info_; }
+  [[nodiscard]] const std::string& name() const { return options_.name; }
+
+ private:
+  explicit Port(PortOptions options) : options_(std::move(options)) {}
+  [[nodiscard]] std::expected<void, std::string> probe();
+  [[nodiscard]] std::expected<void, std::string> configure(std::span<rte_mempool* const> pools);
+  [[nodiscard]] std::expected<void, std::string> set_mtu();
+
+  PortOptions options_;
+  PortInfo info_;
+  std::uint16_t id_ = 0;
+  bool probed_ = false;
+  bool started_ = false;
+  std::atomic<bool> gate_open_{false};
+  std::unique_ptr<std::atomic<std::uint8_t>[]> inside_;  ///< by queue: its worker is using the port
+};
+
+}  // namespace byway

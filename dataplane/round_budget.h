@@ -1,0 +1,44 @@
+// How much of each work a worker does in one round, so that no connection, port or timer starves the others
+// and the time between two polls of a port stays short. A full round at these bounds takes some 100 us.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/net/host.h"
+#include "dataplane/tcp/limits.h"
+
+namespace byway {
+
+/// Frames taken from one queue of one port a round: what one look-up in the flow table takes at once, and
+/// what the drivers are fastest at. More wait in the device's queue.
+inline constexpr std::uint16_t rx_burst_frames = 32;
+static_assert(rx_burst_frames <= net::burst_frames_max && rx_burst_frames <= tcp::burst_max);
+
+/// Sockets whose handlers hear of events in one round: two bursts from each of two ports. Each may parse and
+/// route requests (about 1 us), so this is what bounds a round.
+inline constexpr std::uint32_t sockets_per_round = 128;
+
+/// Timers fired a round. They are short (a retransmission is only marked); 10,000 that fall due together are
+/// done in 160 rounds.
+inline constexpr std::uint32_t timers_per_round = 64;
+
+/// Segments built a round: eight transmit bursts.
+inline constexpr std::uint32_t segments_per_round = 256;
+
+/// Frames that wait for one port. Four bursts: a port that is behind by more makes the stack keep its
+/// segments, which is what a full socket buffer does in a kernel.
+inline constexpr std::uint32_t tx_backlog_frames = 128;
+
+/// Messages (steered frames, commands) taken from a worker's mailbox a round.
+inline constexpr std::uint32_t messages_per_round = 64;
+
+/// Rounds between two looks at what need not be known at once: free memory, queue depths. At 2 us a round
+/// that is every 128 us.
+inline constexpr std::uint32_t rounds_per_check = 64;
+
+/// Below these shares of free packet buffers or chain nodes, receive windows shrink, and new connections are
+/// refused as well. What the ports hold for receiving counts as used, so the first is far from empty.
+inline constexpr std::uint32_t memory_high_percent = 25;
+inline constexpr std::uint32_t memory_critical_percent = 10;
+
+}  // namespace byway

@@ -1,0 +1,41 @@
+// Which worker a frame belongs to. Devices spread packets over their queues by hashes of their own, or have
+// one queue only; so the worker that receives a frame computes the owner in software and hands it over if
+// that is another one. The hash is symmetric, so both directions of a connection have one owner, and keyed,
+// so that clients cannot aim at a worker.
+//
+// A connection that a worker opens gets a local TCP port whose hash returns to it (is_home).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "dataplane/net/address.h"
+#include "dataplane/tcp/flow_key.h"
+
+namespace byway {
+
+class Steering {
+ public:
+  Steering(std::uint64_t key, std::uint32_t worker_count) : key_(key), worker_count_(worker_count) {}
+
+  [[nodiscard]] std::uint32_t owner_of(const tcp::FlowKey& flow) const {
+    return owner(flow.local.v4().value, flow.local_port, flow.remote.v4().value, flow.remote_port);
+  }
+  /// The owner of an Ethernet frame that carries TCP, or an ICMP error about TCP. nullopt: it belongs to
+  /// whoever received it. Reads no further than the frame; checks nothing else.
+  [[nodiscard]] std::optional<std::uint32_t> owner_of(std::span<const std::uint8_t> frame) const;
+  [[nodiscard]] std::uint32_t worker_count() const { return worker_count_; }
+
+ private:
+  [[nodiscard]] std::uint32_t owner(std::uint32_t ip_a, std::uint16_t port_a, std::uint32_t ip_b,
+                                    std::uint16_t port_b) const;
+
+  std::uint64_t key_;
+  std::uint32_t worker_count_;
+};
+
+/// ARP frames concern the neighbour tables of all workers, though only one answers them.
+[[nodiscard]] bool is_arp(std::span<const std::uint8_t> frame);
+
+}  // namespace byway

@@ -1,0 +1,361 @@
+#include "dataplane/worker.h"
+
+#include <rte_mbuf.h>
+#include <rte_pause.h>
+#include <rte_prefetch.h>
+#include <sys/prctl.h>
+
+#include <ctime>
+
+#include "dataplane/tx_frame.h"
+
+namespace byway {
+
+Worker::Worker(const WorkerOptions& options, WorkerShared& shared, BufferPool& buffers,
+               Application& application, WorkerCounterBlocks counters)
+    : options_(options),
+      shared_(shared),
+      buffers_(buffers),
+      application_(application),
+      counters_(counters),
+      slices_(options.slices),
+      timers_(shared.clock.now()),
+      host_({slices_, buffers}, timers_, *this, counters.net),
+      stack_(options.stack, {slices_, buffers}, timers_, *this, counters.tcp, shared.clock.now()),
+      idle_(options.poll),
+      lanes_(shared.links.size()),
+      segment_(slices_),
+      round_began_(shared.clock.now()) {
+  configure();
+}
+
+Worker::~Worker() = default;
+
+void Worker::configure() {
+  const Instant now = shared_.clock.now();
+  host_.set_announcing(options_.index == 0);
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    const LinkSetup& link = shared_.links[i];
+    Lane& lane = lanes_[i];
+    lane.port = link.port;
+    lane.polls = options_.index < link.port->info().queue_pairs;
+    lane.queue = static_cast<std::uint16_t>(options_.index);
+    lane.owner = options_.index % link.port->info().queue_pairs;
+    const auto index = host_.add_link({link.port->info().mac, link.port->info().mtu});
+    BYWAY_ASSERT(index && *index == i);  // the configuration's reader checks all of this
+    for (const net::Prefix& address : link.addresses) {
+      const net::AddressError error = host_.add_interface_address(*index, address, now);
+      BYWAY_ASSERT(error == net::AddressError::none);
+    }
+  }
+  for (const StaticRoute& route : shared_.routes) {
+    const net::RouteError error = host_.add_route(route.destination, route.gateway);
+    BYWAY_ASSERT(error == net::RouteError::none);
+  }
+}
+
+// ---- the loop --------------------------------------------------------------------------------------------
+
+void Worker::run() {
+  prctl(PR_SET_TIMERSLACK, 1);  // else each sleep takes 50 us longer
+  round_began_ = shared_.clock.now();
+  application_.on_start({options_.index, stack_, host_, timers_, {slices_, buffers_}}, round_began_);
+
+  while (running_) {
+    const Instant now = shared_.clock.now();
+    begin_round(now);
+    std::uint32_t work = poll_ports(now);
+    work += take_mail(now);
+    work += application_.on_round(now) ? 1 : 0;
+    work += deliver_events(now);
+    work += timers_.advance(now, timers_per_round);
+    work += flush_connections(now);
+    flush_ports();
+    if (rounds_until_check_-- == 0) check_memory();
+    check_drain(now);
+    wait(work != 0, now);
+  }
+
+  end(shared_.clock.now());
+}
+
+/// Accounts for the last round and what was waited after it. Busy is the time from a poll that found work to
+/// the next poll that finds none.
+void Worker::begin_round(Instant now) {
+  const auto passed = static_cast<std::uint64_t>((now - round_began_).count());
+  counters_.worker.add(WorkerCounter::rounds);
+  counters_.worker.add(WorkerCounter::total_ns, passed);
+  if (found_work_) counters_.worker.add(WorkerCounter::busy_ns, passed);
+  round_began_ = now;
+}
+
+std::uint32_t Worker::poll_ports(Instant now) {
+  std::uint32_t frames = 0;
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    Lane& lane = lanes_[i];
+    if (!lane.polls) continue;
+    lane.is_open = lane.port->enter(lane.queue);
+    if (!lane.is_open) continue;
+    std::array<rte_mbuf*, rx_burst_frames> burst;
+    const std::uint16_t count = lane.port->rx_burst(lane.queue, burst);
+    if (count == 0) continue;
+    frames += count;
+    receive({burst.data(), count}, static_cast<net::LinkIndex>(i), now);
+  }
+  return frames;
+}
+
+void Worker::receive(std::span<rte_mbuf* const> frames, net::LinkIndex link, Instant now) {
+  std::array<net::RxFrame, rx_burst_frames> own;
+  std::size_t count = 0;
+  for (rte_mbuf* frame : frames) rte_prefetch0(rte_pktmbuf_mtod(frame, void*));
+  for (rte_mbuf* frame : frames) {
+    if (frame->nb_segs > 1 && rte_pktmbuf_linearize(frame) != 0) {
+      counters_.worker.add(WorkerCounter::rx_multi_segment);
+      rte_pktmbuf_free(frame);
+      continue;
+    }
+    if (shared_.steering.worker_count() > 1 && steer(frame, link)) continue;
+    net::RxFrame& view = own[count++];
+    const std::uint64_t flags = frame->ol_flags;
+    view.ip_checksum_verified = (flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+    view.transport_checksum_verified = (flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    view.link = link;
+    view.bytes = BufferPool::adopt(frame);
+  }
+  hand_up({own.data(), count}, now);
+}
+
+void Worker::hand_up(std::span<net::RxFrame> frames, Instant now) {
+  if (frames.empty()) return;
+  host_.on_burst(frames, now, ingress_);
+  std::array<tcp::Incoming, rx_burst_frames> segments;
+  for (std::size_t i = 0; i < ingress_.segment_count; ++i) {
+    net::Packet& packet = ingress_.segments[i];
+    constexpr std::uint8_t ecn_mask = 3;
+    segments[i] = {packet.source, packet.destination,
+                   static_cast<std::uint8_t>(packet.traffic_class & ecn_mask), std::move(packet.payload)};
+  }
+  stack_.on_burst({segments.data(), ingress_.segment_count}, now);
+}
+
+std::uint32_t Worker::deliver_events(Instant now) {
+  if (!stack_.has_work()) return 0;
+  static_cast<void>(stack_.deliver_events(now, sockets_per_round));
+  return 1;
+}
+
+std::uint32_t Worker::flush_connections(Instant now) {
+  std::uint32_t sent = 0;
+  while (sent < segments_per_round && have_room_to_send() && stack_.next_segment(segment_, now)) {
+    net::Outgoing packet;
+    packet.source = segment_.local;
+    packet.destination = segment_.remote;
+    packet.traffic_class = segment_.ecn;
+    packet.header = segment_.header_span();
+    static_cast<void>(host_.send(packet, std::move(segment_.payload), now));
+    ++sent;
+  }
+  return sent;
+}
+
+// ---- ports, outwards -------------------------------------------------------------------------------------
+
+/// While a port is behind, segments stay with their connections, which then see a full send buffer.
+bool Worker::have_room_to_send() const {
+  for (const Lane& lane : lanes_) {
+    if (lane.waiting > tx_backlog_frames / 2) return false;
+  }
+  return true;
+}
+
+bool Worker::transmit(net::LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload) {
+  Lane& lane = lanes_[link];
+  const Rope data = std::move(payload);
+  rte_mbuf* frame = build_tx_frame(buffers_, header, data, lane.port->info().tx_chains);
+  if (frame == nullptr) {
+    counters_.worker.add(WorkerCounter::tx_no_buffer);
+    return false;
+  }
+  if (!lane.polls) {
+    if (shared_.mailboxes[lane.owner]->push(frame, Errand::send, link)) return true;
+    counters_.worker.add(WorkerCounter::steered_lost);
+    rte_pktmbuf_free(frame);
+    return false;
+  }
+  return enqueue(lane, link, frame);
+}
+
+bool Worker::enqueue(Lane& lane, net::LinkIndex link, rte_mbuf* frame) {
+  static_cast<void>(link);
+  if (lane.waiting == tx_backlog_frames) flush(lane);
+  if (lane.waiting == tx_backlog_frames) {
+    counters_.worker.add(WorkerCounter::tx_backlog_full);
+    rte_pktmbuf_free(frame);
+    return false;
+  }
+  lane.backlog[lane.waiting++] = frame;
+  return true;
+}
+
+void Worker::flush_ports() {
+  for (Lane& lane : lanes_) {
+    if (lane.waiting > 0) flush(lane);
+  }
+}
+
+void Worker::flush(Lane& lane) {
+  if (!lane.is_open) {  // nobody is there: like a cable that is not plugged in
+    rte_pktmbuf_free_bulk(lane.backlog.data(), lane.waiting);
+    lane.waiting = 0;
+    return;
+  }
+  const std::uint16_t taken = lane.port->tx_burst(lane.queue, {lane.backlog.data(), lane.waiting});
+  lane.waiting -= taken;
+  if (lane.waiting > 0 && taken > 0) {
+    std::copy_n(lane.backlog.begin() + taken, lane.waiting, lane.backlog.begin());
+  }
+}
+
+// ---- other workers, the main thread ----------------------------------------------------------------------
+
+bool Worker::steer(rte_mbuf* frame, net::LinkIndex link) {
+  const std::span bytes(rte_pktmbuf_mtod(frame, const std::uint8_t*), rte_pktmbuf_data_len(frame));
+  const auto owner = shared_.steering.owner_of(bytes);
+  if (!owner) {
+    if (is_arp(bytes)) share_arp(frame, link);
+    return false;
+  }
+  if (*owner == options_.index) return false;
+  if (shared_.mailboxes[*owner]->push(frame, Errand::receive, link)) {
+    counters_.worker.add(WorkerCounter::steered_out);
+  } else {
+    counters_.worker.add(WorkerCounter::steered_lost);
+    rte_pktmbuf_free(frame);
+  }
+  return true;
+}
+
+/// Who is next to us concerns all workers: each has its own table of neighbours.
+void Worker::share_arp(rte_mbuf* frame, net::LinkIndex link) {
+  for (std::uint32_t worker = 0; worker < shared_.steering.worker_count(); ++worker) {
+    if (worker == options_.index) continue;
+    rte_mbuf* copy = rte_pktmbuf_copy(frame, buffers_.raw(), 0, UINT32_MAX);
+    if (copy == nullptr) return;  // they ask for themselves when they need to
+    if (!shared_.mailboxes[worker]->push(copy, Errand::observe, link)) rte_pktmbuf_free(copy);
+  }
+}
+
+std::uint32_t Worker::take_mail(Instant now) {
+  Mailbox& mailbox = *shared_.mailboxes[options_.index];
+  std::uint32_t work = 0;
+  if (shared_.steering.worker_count() > 1) {
+    for (std::uint32_t taken = 0; taken < messages_per_round;) {
+      std::array<rte_mbuf*, rx_burst_frames> mail;
+      const std::uint32_t count = mailbox.pop(mail);
+      if (count == 0) break;
+      std::array<net::RxFrame, rx_burst_frames> frames;
+      std::size_t received = 0;
+      for (std::uint32_t i = 0; i < count; ++i) {
+        const Errand errand = Mailbox::errand_of(mail[i]);
+        const net::LinkIndex link = Mailbox::link_of(mail[i]);
+        if (errand == Errand::send) {
+          static_cast<void>(enqueue(lanes_[link], link, mail[i]));
+          continue;
+        }
+        net::RxFrame& frame = frames[received++];
+        frame.link = link;
+        frame.observe_only = errand == Errand::observe;
+        frame.bytes = BufferPool::adopt(mail[i]);
+      }
+      hand_up({frames.data(), received}, now);
+      counters_.worker.add(WorkerCounter::steered_in, count);
+      taken += count;
+    }
+  }
+  if (mailbox.step_command()) {
+    counters_.worker.add(WorkerCounter::commands);
+    ++work;
+  }
+  return work;
+}
+
+std::optional<tcp::Route> Worker::route_to(const net::IpAddress& remote) const {
+  const auto path = host_.path(remote);
+  if (!path) return std::nullopt;
+  return tcp::Route{path->source, path->mtu};
+}
+
+bool Worker::is_home(const tcp::FlowKey& flow) const {
+  return shared_.steering.worker_count() == 1 || shared_.steering.owner_of(flow) == options_.index;
+}
+
+// ---- housekeeping ----------------------------------------------------------------------------------------
+
+void Worker::check_memory() {
+  rounds_until_check_ = rounds_per_check - 1;
+  const std::uint32_t free = buffers_.available();
+  // Buffers that the ports hold for receiving are in use as well, so the thresholds leave room above them.
+  const std::uint32_t nodes_free = slices_.capacity() - slices_.in_use();
+  const auto share = [](std::uint32_t part, std::uint32_t whole) {
+    return std::uint64_t{part} * 100 / whole;
+  };
+  const std::uint64_t least =
+      std::min(share(free, buffers_.capacity()), share(nodes_free, slices_.capacity()));
+  const tcp::Pressure pressure = least < memory_critical_percent ? tcp::Pressure::critical
+                                 : least < memory_high_percent   ? tcp::Pressure::high
+                                                                 : tcp::Pressure::none;
+  stack_.set_pressure(pressure);
+  counters_.worker.set(WorkerCounter::mbufs_free, free);
+  counters_.worker.set(WorkerCounter::mbufs_total, buffers_.capacity());
+  counters_.worker.set(WorkerCounter::slices_used, slices_.in_use());
+  counters_.worker.set(WorkerCounter::timers_armed, timers_.armed_count());
+  counters_.worker.set(WorkerCounter::memory_pressure, static_cast<std::uint64_t>(pressure));
+}
+
+void Worker::check_drain(Instant now) {
+  const Instant deadline{drain_deadline_ns_.load(std::memory_order_acquire)};
+  if (deadline.is_never()) return;
+  if (!draining_) {
+    draining_ = true;
+    stack_.drain();
+    application_.on_drain(now);
+  }
+  if (now >= deadline || (application_.is_drained() && stack_.connection_count() == 0)) running_ = false;
+}
+
+void Worker::wait(bool found_work, Instant now) {
+  found_work_ = found_work;
+  const IdlePolicy::Wait wait = idle_.after_round(found_work, now, [this] { return timers_.next_due(); });
+  if (wait.pause) {
+    rte_pause();
+    return;
+  }
+  if (wait.sleep.count() == 0) return;
+  const timespec time{0, wait.sleep.count()};
+  nanosleep(&time, nullptr);
+  const auto slept = static_cast<std::uint64_t>((shared_.clock.now() - now).count());
+  const auto wanted = static_cast<std::uint64_t>(wait.sleep.count());
+  counters_.worker.add(WorkerCounter::sleeps);
+  counters_.worker.add(WorkerCounter::sleep_ns, slept);
+  counters_.worker.add(WorkerCounter::oversleep_ns, slept > wanted ? slept - wanted : 0);
+}
+
+/// Resets what is left, tells its users, sends the resets, and gives everything back.
+void Worker::end(Instant now) {
+  stack_.abort_all(now);
+  while (stack_.deliver_events(now, sockets_per_round)) {
+  }
+  application_.on_stop(now);
+  while (flush_connections(now) > 0) flush_ports();
+  flush_ports();
+  for (Lane& lane : lanes_) {
+    rte_pktmbuf_free_bulk(lane.backlog.data(), lane.waiting);
+    lane.waiting = 0;
+    if (lane.polls) lane.port->leave(lane.queue);
+  }
+  check_memory();
+  ended_.store(true, std::memory_order_release);
+}
+
+}  // namespace byway

@@ -1,0 +1,146 @@
+// One worker: a core that takes packets the whole way, from its receive queues through TCP and the
+// application to its transmit queues, and shares nothing writable with other workers but mailboxes.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "dataplane/application.h"
+#include "dataplane/buffer_pool.h"
+#include "dataplane/idle.h"
+#include "dataplane/mailbox.h"
+#include "dataplane/net/host.h"
+#include "dataplane/port.h"
+#include "dataplane/round_budget.h"
+#include "dataplane/steering.h"
+#include "dataplane/tcp/stack.h"
+#include "dataplane/timer_wheel.h"
+#include "dataplane/tsc_clock.h"
+#include "dataplane/worker_counters.h"
+
+namespace byway {
+
+/// A port with its addresses, as all workers see it. Position in the list: its link index.
+struct LinkSetup {
+  Port* port = nullptr;
+  std::vector<net::Prefix> addresses;
+};
+
+struct StaticRoute {
+  net::Prefix destination;
+  net::IpAddress gateway;
+};
+
+/// What all workers of a process have in common. Outlives them.
+struct WorkerShared {
+  const TscClock& clock;
+  const Steering& steering;
+  std::vector<LinkSetup> links;
+  std::vector<StaticRoute> routes;
+  std::vector<std::unique_ptr<Mailbox>> mailboxes;  ///< by worker
+};
+
+struct WorkerOptions {
+  std::uint32_t index = 0;
+  PollMode poll = PollMode::adaptive;
+  tcp::StackOptions stack;
+  /// Chain nodes of ropes: a segment in a queue takes one, the copy of the send queue that is on its way
+  /// another.
+  std::uint32_t slices = 65'536;
+};
+
+/// Counter cells, handed in. They outlive the worker.
+struct WorkerCounterBlocks {
+  WorkerCounters worker;
+  net::Counters net;
+  tcp::Counters tcp;
+};
+
+/// Made and destroyed by the main thread; everything between on_start and on_stop happens in run(), on the
+/// worker's own.
+class Worker final : private net::FrameSink, private tcp::RouteSource {
+ public:
+  Worker(const WorkerOptions& options, WorkerShared& shared, BufferPool& buffers, Application& application,
+         WorkerCounterBlocks counters);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  /// The loop. Returns when a drain has ended.
+  void run();
+
+  /// Any thread, also a signal handler: stop taking new connections, and end when those that exist have
+  /// ended, or at `deadline`. A second call with an earlier deadline hurries.
+  void drain(Instant deadline) { drain_deadline_ns_.store(deadline.ns, std::memory_order_release); }
+  [[nodiscard]] bool has_ended() const { return ended_.load(std::memory_order_acquire); }
+  /// On the worker's thread (commands): what it works with.
+  [[nodiscard]] tcp::Stack& stack() { return stack_; }
+  [[nodiscard]] net::Host& host() { return host_; }
+
+ private:
+  /// This worker's part of a port.
+  struct Lane {
+    Port* port = nullptr;
+    std::uint16_t queue = 0;
+    bool polls = false;         ///< it has a queue pair of this port
+    bool is_open = false;       ///< in this round
+    std::uint32_t owner = 0;    ///< if it polls not: the worker that sends its frames
+    std::uint32_t waiting = 0;  ///< frames in `backlog`
+    std::array<rte_mbuf*, tx_backlog_frames> backlog{};
+  };
+
+  void configure();
+  void begin_round(Instant now);
+  [[nodiscard]] std::uint32_t poll_ports(Instant now);
+  [[nodiscard]] std::uint32_t take_mail(Instant now);
+  [[nodiscard]] std::uint32_t deliver_events(Instant now);
+  [[nodiscard]] std::uint32_t flush_connections(Instant now);
+  void flush_ports();
+  void check_memory();
+  void check_drain(Instant now);
+  void wait(bool found_work, Instant now);
+
+  void receive(std::span<rte_mbuf* const> frames, net::LinkIndex link, Instant now);
+  void hand_up(std::span<net::RxFrame> frames, Instant now);
+  /// Hands a frame that is another worker's over. True: it has gone.
+  [[nodiscard]] bool steer(rte_mbuf* frame, net::LinkIndex link);
+  void share_arp(rte_mbuf* frame, net::LinkIndex link);
+  [[nodiscard]] bool enqueue(Lane& lane, net::LinkIndex link, rte_mbuf* frame);
+  void flush(Lane& lane);
+  [[nodiscard]] bool have_room_to_send() const;
+  void end(Instant now);
+
+  // net::FrameSink
+  bool transmit(net::LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload) override;
+  // tcp::RouteSource
+  [[nodiscard]] std::optional<tcp::Route> route_to(const net::IpAddress& remote) const override;
+  [[nodiscard]] bool is_home(const tcp::FlowKey& flow) const override;
+
+  WorkerOptions options_;
+  WorkerShared& shared_;
+  BufferPool& buffers_;
+  Application& application_;
+  WorkerCounterBlocks counters_;
+  SlicePool slices_;
+  TimerWheel timers_;
+  net::Host host_;
+  tcp::Stack stack_;
+  IdlePolicy idle_;
+  std::vector<Lane> lanes_;  ///< by link
+  net::Ingress ingress_;
+  tcp::SegmentOut segment_;
+
+  Instant round_began_;
+  std::uint32_t rounds_until_check_ = 0;
+  bool found_work_ = false;  ///< in the last round
+  bool draining_ = false;
+  bool running_ = true;
+  std::atomic<std::int64_t> drain_deadline_ns_{Instant::never().ns};
+  std::atomic<bool> ended_{false};
+};
+
+}  // namespace byway

@@ -1,0 +1,206 @@
+// DPDK itself, without huge pages and without a network card: a ring device hands what is sent straight back.
+// One EAL for the whole program: it can be started once in a process.
+#include <rte_mbuf.h>
+
+#include <catch2/catch_test_macros.hpp>
+#include <cstring>
+#include <string>
+
+#include "dataplane/buffer_pool.h"
+#include "dataplane/eal.h"
+#include "dataplane/mailbox.h"
+#include "dataplane/port.h"
+#include "dataplane/tx_frame.h"
+
+using namespace byway;
+
+namespace {
+
+constexpr std::uint32_t pool_mbufs = 2048;
+
+BufferPool& pool() {
+  static const auto started = start_eal({.program = "test_ports",
+                                         .worker_cpus = {allowed_cpus().back()},
+                                         .memory_mib = 64,
+                                         .huge_pages = HugePages::off,
+                                         .pci_devices = {}});
+  if (!started) FAIL(started.error());
+  static auto made = BufferPool::create("test", pool_mbufs);
+  if (!made) FAIL(made.error());
+  return *made;
+}
+
+Slice text_slice(std::string_view text) {
+  Buffer* buffer = pool().allocate(static_cast<Bytes>(text.size()));
+  REQUIRE(buffer != nullptr);
+  std::memcpy(buffer->memory, text.data(), text.size());
+  return Slice::adopt(buffer, buffer->memory, static_cast<Bytes>(text.size()));
+}
+
+std::span<const std::uint8_t> bytes_of(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+std::string text_of(rte_mbuf* frame) {
+  std::string text(frame->pkt_len, '\0');
+  const void* bytes = rte_pktmbuf_read(frame, 0, frame->pkt_len, text.data());
+  if (bytes != text.data()) std::memcpy(text.data(), bytes, text.size());
+  return text;
+}
+
+std::unique_ptr<Port> ring_port(const std::string& device) {
+  rte_mempool* const raw = pool().raw();
+  auto port = Port::open({.name = "loop", .device = device}, {&raw, 1});
+  if (!port) FAIL(port.error());
+  REQUIRE((*port)->start());
+  return std::move(*port);
+}
+
+}  // namespace
+
+TEST_CASE("an mbuf comes back when the last slice of it goes") {
+  const std::uint32_t before = pool().available();
+  {
+    Slice whole = text_slice("hello");
+    CHECK(BufferPool::mbuf_of(whole) != nullptr);
+    Slice part = whole.share(1, 3);
+    whole = Slice();
+    CHECK(pool().available() == before - 1);
+    CHECK(part.text() == "ell");
+  }
+  CHECK(pool().available() == before);
+  CHECK(pool().allocate(mbuf_data_bytes + 1) == nullptr);
+}
+
+TEST_CASE("a pool that is used up says so and recovers") {
+  std::vector<Slice> held;
+  for (;;) {
+    Buffer* buffer = pool().allocate(1);
+    if (buffer == nullptr) break;
+    held.push_back(Slice::adopt(buffer, buffer->memory, 1));
+  }
+  CHECK(held.size() == pool_mbufs);
+  CHECK(pool().missing() == pool_mbufs);
+  SlicePool slices(4);
+  CHECK(build_tx_frame(pool(), bytes_of("header"), Rope(slices), false) == nullptr);
+  held.clear();
+  CHECK(pool().missing() == 0);
+}
+
+TEST_CASE("frames travel through a port whole, copied or as a chain of shared pieces") {
+  const auto port = ring_port("net_ring0");
+  CHECK_FALSE(port->info().tx_chains);  // a virtual device gains nothing, yet chains must work
+  CHECK(port->is_link_up());
+  SlicePool slices(16);
+  const std::string head(54, 'h');
+  const std::string first(700, 'a');
+  const std::string second(700, 'b');
+  for (const bool chains : {false, true}) {
+    CAPTURE(chains);
+    {
+      Rope payload(slices);
+      REQUIRE(payload.append(text_slice(first)));
+      REQUIRE(payload.append(text_slice("x" + second).share(1, 700)));
+      rte_mbuf* frame = build_tx_frame(pool(), bytes_of(head), payload, chains);
+      REQUIRE(frame != nullptr);
+      CHECK(frame->nb_segs == (chains ? 3 : 1));
+      REQUIRE(port->enter(0));
+      CHECK(port->tx_burst(0, {&frame, 1}) == 1);
+    }  // the payload's own slices are gone; what the port holds must live on
+    rte_mbuf* received = nullptr;
+    REQUIRE(port->rx_burst(0, {&received, 1}) == 1);
+    CHECK(text_of(received) == head + first + second);
+    rte_pktmbuf_free(received);
+    CHECK(pool().missing() == 0);
+  }
+}
+
+TEST_CASE("small payloads, many pieces and foreign memory are copied, too long ones refused") {
+  SlicePool slices(64);
+  HeapProvider heap;
+  const auto segments = [&](Rope&& rope) {
+    const Rope payload = std::move(rope);
+    rte_mbuf* frame = build_tx_frame(pool(), bytes_of("header"), payload, true);
+    if (frame == nullptr) return 0;
+    const int count = frame->nb_segs;
+    rte_pktmbuf_free(frame);
+    return count;
+  };
+  Rope small(slices);
+  REQUIRE(small.append(text_slice(std::string(tx_chain_bytes_min - 1, 's'))));
+  CHECK(segments(std::move(small)) == 1);
+  Rope many(slices);
+  for (std::uint32_t i = 0; i <= tx_chain_pieces_max; ++i)
+    REQUIRE(many.append(text_slice(std::string(100, 'm'))));
+  CHECK(segments(std::move(many)) == 1);
+  Rope foreign(slices);
+  REQUIRE(foreign.append(heap.copy(std::string(600, 'f'))));
+  CHECK(segments(std::move(foreign)) == 1);
+  Rope longer(slices);
+  REQUIRE(longer.append(heap.copy(std::string(mbuf_data_bytes, 'l'))));
+  CHECK(segments(std::move(longer)) == 0);
+  CHECK(pool().missing() == 0);
+}
+
+TEST_CASE("a closed gate keeps the worker out") {
+  const auto port = ring_port("net_ring1");
+  CHECK(port->enter(0));
+  port->stop();
+  CHECK_FALSE(port->enter(0));
+}
+
+TEST_CASE("devices that do not exist are refused with their name") {
+  rte_mempool* const raw = pool().raw();
+  const auto wrong = Port::open({.name = "p", .device = "net_nonsense0"}, {&raw, 1});
+  REQUIRE_FALSE(wrong.has_value());
+  CHECK(wrong.error().find("net_nonsense0") != std::string::npos);
+  const auto absent = Port::open({.name = "p", .device = "0000:ff:1f.7"}, {&raw, 1});
+  REQUIRE_FALSE(absent.has_value());
+  CHECK(absent.error().find("vfio-pci") != std::string::npos);
+  CHECK(is_pci_address("0000:00:05.0"));
+  CHECK(is_pci_address("00:05.0,arg=1"));
+  CHECK_FALSE(is_pci_address("net_ring0"));
+  CHECK(device_name("net_memif0,role=client") == "net_memif0");
+}
+
+TEST_CASE("a mailbox hands frames over in order, with their errand, and is bounded") {
+  auto mailbox = Mailbox::create("mail");
+  REQUIRE(mailbox.has_value());
+  std::uint32_t pushed = 0;
+  for (;; ++pushed) {
+    rte_mbuf* frame = pool().allocate_mbuf();
+    REQUIRE(frame != nullptr);
+    if (!(*mailbox)->push(frame, pushed % 2 == 0 ? Errand::receive : Errand::send,
+                          static_cast<std::uint8_t>(pushed % 5))) {
+      rte_pktmbuf_free(frame);
+      break;
+    }
+  }
+  CHECK(pushed == mailbox_frames - 1);
+  std::array<rte_mbuf*, 2> frames{};
+  REQUIRE((*mailbox)->pop(frames) == 2);
+  CHECK(Mailbox::errand_of(frames[0]) == Errand::receive);
+  CHECK(Mailbox::errand_of(frames[1]) == Errand::send);
+  CHECK(Mailbox::link_of(frames[1]) == 1);
+  rte_pktmbuf_free_bulk(frames.data(), 2);
+  mailbox->reset();  // frees the rest
+  CHECK(pool().missing() == 0);
+}
+
+TEST_CASE("a command is done when its last step is, and only one is under way") {
+  struct Countdown final : WorkerCommand {
+    int left = 3;
+    bool step() override { return --left == 0; }
+  } command;
+  auto mailbox = Mailbox::create("commands");
+  REQUIRE(mailbox.has_value());
+  CHECK_FALSE((*mailbox)->step_command());
+  REQUIRE((*mailbox)->post(command));
+  CHECK_FALSE((*mailbox)->post(command));
+  CHECK((*mailbox)->step_command());
+  CHECK((*mailbox)->step_command());
+  CHECK_FALSE((*mailbox)->is_command_done());
+  CHECK((*mailbox)->step_command());
+  CHECK((*mailbox)->is_command_done());
+  CHECK((*mailbox)->post(command));
+}
