@@ -117,7 +117,7 @@ require_packages() {
   allow_autostart
   trap - INT TERM
   [ "$status" = 0 ] || { tail -n 20 "$log" >&2; fail "apt-get install failed; the log is $log"; }
-  if [ "$had_nginx" = no ] && [ -d /run/systemd/system ]; then
+  if [ "$had_nginx" = no ] && command -v systemctl >/dev/null 2>&1; then
     # Byway starts its own nginx with its own configuration; the system's stays off until wanted.
     as_root systemctl disable nginx.service >>"$log" 2>&1 || say "      note: could not disable the system's nginx"
   fi
