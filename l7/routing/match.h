@@ -30,8 +30,11 @@ inline constexpr std::uint32_t repeated_fields_max = 128;
 /// only patterns without hostname match.
 class HostName {
  public:
-  explicit HostName(std::string_view authority);
+  // Leaves the bytes uninitialised: most requests need few of them, or none.
+  HostName() {}  // NOLINT(modernize-use-equals-default)
+  explicit HostName(std::string_view authority) { assign(authority); }
 
+  void assign(std::string_view authority);
   [[nodiscard]] std::string_view text() const { return {bytes_, size_}; }
 
  private:

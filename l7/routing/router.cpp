@@ -125,35 +125,47 @@ std::uint32_t find_listener(const shm::PolicyView& policy, std::uint32_t group_i
   return listener_index;
 }
 
+/// The route hosts with a name, the most specific first; true once one has a candidate that agrees.
+bool match_named_hosts(const Question& ask, std::string_view host, RouteResult& result) {
+  const shm::Listener& listener = ask.policy.listeners()[result.listener_index];
+  const auto hosts = ask.policy.route_hosts();
+  const shm::HashTableView table = ask.policy.hash_table(ask.policy.root().route_host_slots);
+  const auto take = [&](std::string_view pattern) {
+    const std::uint32_t found = table.find(result.listener_index, pattern, [&](std::uint32_t index) {
+      return hosts[index].listener_index == result.listener_index &&
+             ask.policy.text(hosts[index].pattern) == pattern;
+    });
+    return found != no_index && match_host(ask, found, result);
+  };
+  if (listener.exact_hosts != 0 && !host.starts_with('.') && take(host)) return true;
+  for_each_suffix(host, listener.wildcard_bytes_max, take);
+  return result.verdict == RouteVerdict::found;
+}
+
 }  // namespace
 
 RouteResult route(const shm::PolicyView& policy, std::uint32_t group_index, const RequestView& request) {
   RouteResult result;
-  const HostName host_name{request.authority};
-  const std::string_view host = host_name.text();
-  result.listener_index = find_listener(policy, group_index, host);
+  // Where no hostname is configured, none is looked at.
+  const shm::ListenerGroup& group = policy.groups()[group_index];
+  const bool has_named_listeners = group.exact_listeners != 0 || group.wildcard_bytes_max != 0;
+  HostName host;
+  if (has_named_listeners) host.assign(request.authority);
+  result.listener_index =
+      has_named_listeners ? find_listener(policy, group_index, host.text()) : group.any_listener;
   if (result.listener_index == no_index) return result;
   result.verdict = RouteVerdict::no_route;
   if (!request.path.starts_with('/')) return result;
 
-  const shm::Listener& listener = policy.listeners()[result.listener_index];
-  const Question ask{policy, request, method_of(request.method)};
-  const auto hosts = policy.route_hosts();
-  const shm::HashTableView table = policy.hash_table(policy.root().route_host_slots);
-  const auto take = [&](std::string_view pattern) {
-    const std::uint32_t found = table.find(result.listener_index, pattern, [&](std::uint32_t index) {
-      return hosts[index].listener_index == result.listener_index &&
-             policy.text(hosts[index].pattern) == pattern;
-    });
-    return found != no_index && match_host(ask, found, result);
-  };
   // Exact host, wildcards from the longest, any: the first under which a candidate agrees has precedence over
   // whatever matches under a less specific one.
-  if (listener.exact_hosts != 0 && !host.starts_with('.') && take(host)) return result;
-  for_each_suffix(host, listener.wildcard_bytes_max, take);
-  if (result.verdict != RouteVerdict::found && listener.any_host != no_index) {
-    match_host(ask, listener.any_host, result);
+  const shm::Listener& listener = policy.listeners()[result.listener_index];
+  const Question ask{policy, request, method_of(request.method)};
+  if (listener.exact_hosts != 0 || listener.wildcard_bytes_max != 0) {
+    if (!has_named_listeners) host.assign(request.authority);
+    if (match_named_hosts(ask, host.text(), result)) return result;
   }
+  if (listener.any_host != no_index) match_host(ask, listener.any_host, result);
   return result;
 }
 
