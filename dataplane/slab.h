@@ -72,6 +72,12 @@ class Slab {
     const Place& place = const_cast<Slab*>(this)->place_of(const_cast<T*>(of));
     return {static_cast<std::uint32_t>(&place - places_), place.generation};
   }
+  /// Place `index`'s object, without a check that it is there and without touching memory: for owners of
+  /// tables that hold only live indices, and for prefetching.
+  [[nodiscard]] T* at(std::uint32_t index) {
+    BYWAY_ASSERT(index < touched_);
+    return object(places_[index]);
+  }
   /// The object, or nullptr when it has gone.
   [[nodiscard]] T* find(SlabHandle<T> handle) {
     if (!handle || handle.index >= touched_) return nullptr;

@@ -25,6 +25,9 @@ inline constexpr std::uint32_t loose_replies_max = 64;
 inline constexpr Bytes receive_buffer_bytes_default = 256 * 1024;
 inline constexpr Bytes send_buffer_bytes_default = 256 * 1024;
 
+/// What a connection may hold for its reader while memory is short: some segments, so that it still moves.
+inline constexpr Bytes receive_buffer_bytes_pressed = 8 * 1024;
+
 /// Slices in one queue of a connection. 256 KiB in segments of 1,460 octets are 180; peers that send single
 /// octets would pin a packet buffer for each. At the bound a receive queue is copied together (counted), a
 /// send queue takes no more.
@@ -42,5 +45,38 @@ inline constexpr std::uint16_t mss_min = 48;
 /// Window scale that we offer (RFC 7323 2.3): 7 shows windows up to 8 MiB in steps of 128 octets.
 inline constexpr std::uint8_t window_scale_own = 7;
 static_assert(receive_buffer_bytes_default <= 65'535u << window_scale_own);
+
+/// RFC 9293 3.8.6.3 wants an ACK within 500 ms and for every second full-sized segment; Linux waits 40 ms.
+inline constexpr Nanoseconds ack_delay = 40ms;
+/// A peer that starts slowly needs our ACKs to grow: the first data segments are acknowledged at once, until
+/// we answer with data of our own (as Linux's quick ACK mode).
+inline constexpr std::uint8_t quick_acks = 8;
+/// Duplicate ACKs that wait for one flush: more than a burst of segments never causes.
+inline constexpr std::uint8_t duplicate_acks_owed_max = 64;
+
+/// SYN retransmissions before connect fails: 1 + 2 + 4 + 8 + 16 + 32 = 63 s (RFC 9293 3.8.3 wants 3 min for
+/// a host that has nobody else to ask; a proxy's connect time-out is shorter by far).
+inline constexpr std::uint8_t syn_retransmits_max = 5;
+/// SYN-ACK retransmissions before a half-open connection is forgotten: 15 s, so that those who never answer
+/// hold their place in the backlog for no longer.
+inline constexpr std::uint8_t syn_ack_retransmits_max = 3;
+
+/// TIME-WAIT: 2 MSL with an MSL of 30 s, as Linux (RFC 9293 3.4.2 says 2 min for the MSL).
+inline constexpr Nanoseconds time_wait_length = 60s;
+/// FIN-WAIT-2 once the user has let go: a peer that never finishes must not hold a socket for ever.
+inline constexpr Nanoseconds fin_wait_2_orphan = 60s;
+
+/// RFC 5961 7, RFC 9293 3.10.7.4: challenge ACKs, and ACKs for segments outside the window that carry no
+/// data, once per half second and connection (as Linux): two hosts must not answer each other for ever. Per
+/// connection, because a shared budget tells an attacker about other connections (CVE-2016-5696).
+inline constexpr Nanoseconds challenge_interval = 500ms;
+
+/// How long to wait when a segment could not be built because chain nodes were out.
+inline constexpr Nanoseconds starved_retry = 10ms;
+
+/// Connections per listener whose handshake is under way, and that wait to be accepted. A SYN flood may cost
+/// so many sockets for 15 s, no more; Linux has 4096 for both.
+inline constexpr std::uint32_t half_open_max = 1024;
+inline constexpr std::uint32_t unaccepted_max = 1024;
 
 }  // namespace byway::tcp

@@ -7,6 +7,7 @@
 #include "dataplane/net/address.h"
 #include "dataplane/slab.h"
 #include "dataplane/stream.h"
+#include "dataplane/tcp/socket.h"
 
 namespace byway::tcp {
 
@@ -15,6 +16,10 @@ struct Listener {
   net::SocketAddress local;
   Acceptor* acceptor = nullptr;
   Listener* next = nullptr;  ///< In the same bucket.
+  std::uint32_t half_open_count = 0;
+  std::uint32_t unaccepted_count = 0;
+  SocketQueue half_open;   ///< Connections in SYN-RECEIVED.
+  SocketQueue unaccepted;  ///< Established ones that Acceptor::on_accept has not seen.
 };
 
 /// All listeners of a stack: a fixed number, found by TCP port and address.

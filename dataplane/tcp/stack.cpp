@@ -1,58 +1,161 @@
 #include "dataplane/tcp/stack.h"
 
+#include <algorithm>
+#include <array>
+
 namespace byway::tcp {
+
+namespace {
+
+/// Local TCP ports for connect: above those that services listen on by habit (RFC 6056 3.2 wants the range
+/// large; a gateway shares its addresses with no other program).
+constexpr std::uint32_t ephemeral_first = 16'384;
+constexpr std::uint32_t ephemeral_count = 65'536 - ephemeral_first;
+/// Ports that one connect tries: each costs a lookup (about 50 ns), and with N workers one of N is ours.
+constexpr std::uint32_t ports_tried_max = 1024;
+
+/// One connection in eight may have holes at a time; blocks that are never used cost no memory.
+constexpr std::uint32_t reassembly_share = 8;
+constexpr std::uint32_t reassemblies_min = 64;
+
+constexpr std::uint16_t headers_bytes_v4 = 40;  // IP and TCP without options (RFC 9293 3.7.1)
+constexpr std::uint16_t headers_bytes_v6 = 60;
+
+/// RFC 9293 3.9.2.3 (MUST-57): multicast, broadcast and unspecified addresses are no peers.
+bool is_possible_peer(const net::IpAddress& ip) {
+  if (ip.is_v4()) {
+    const std::uint32_t first = ip.v4().value >> 24;
+    return first != 0 && first < 224;
+  }
+  return ip != net::IpAddress{} && ip.bytes[0] != 0xff;
+}
+
+}  // namespace
 
 Stack::Stack(const StackOptions& options, Memory memory, TimerWheel& wheel, const RouteSource& routes,
              Counters counters, Instant now)
     : options_(options),
-      memory_(memory),
+      context_{options_, memory, reassemblies_, counters},
       wheel_(wheel),
       routes_(routes),
-      counters_(counters),
-      listeners_(options.listeners_max) {
-  static_cast<void>(now);
+      numbers_(options.secret),
+      reassemblies_(std::max(options.sockets_max / reassembly_share, reassemblies_min)),
+      sockets_(options.sockets_max),
+      flows_(sockets_, options.secret),
+      listeners_(options.listeners_max),
+      now_(now) {}
+
+Stack::~Stack() {
+  sockets_.visit_some(0, UINT32_MAX, [this](Socket& socket) {
+    wheel_.cancel(socket);
+    socket.connection.drop_buffers(context_);
+  });
 }
 
-Stack::~Stack() = default;
+// ---- Users -----------------------------------------------------------------------------------------------
 
-Stream* Stack::connect(const net::SocketAddress& remote, StreamHandler&) {
-  counters_.add(routes_.route_to(remote.ip) ? CounterIndex::connect_no_socket
-                                            : CounterIndex::connect_no_route);
-  return nullptr;
+Stream* Stack::connect(const net::SocketAddress& remote, StreamHandler& handler) {
+  const auto route = routes_.route_to(remote.ip);
+  if (!route) {
+    count(CounterIndex::connect_no_route);
+    return nullptr;
+  }
+  FlowKey flow{route->local, remote.ip, 0, remote.tcp_port};
+  if (!choose_port(flow)) {
+    count(CounterIndex::connect_no_port);
+    return nullptr;
+  }
+  Socket* socket = acquire_socket(flow);
+  if (socket == nullptr) {
+    count(CounterIndex::connect_no_socket);
+    return nullptr;
+  }
+  count(CounterIndex::active_opens);
+  socket->attached = true;
+  socket->handler = &handler;
+  socket->connection.open_active(opening_for(flow, route->mtu, now_), now_);
+  mark_dirty(*socket);
+  return socket;
+}
+
+/// RFC 6056 3.3.4: from a start that outsiders cannot guess, the next port whose flow is free and ours.
+bool Stack::choose_port(FlowKey& flow) {
+  const std::uint32_t start = numbers_.port_offset(flow, ephemeral_count);
+  for (std::uint32_t i = 0; i < ports_tried_max; ++i) {
+    flow.local_port = static_cast<std::uint16_t>(ephemeral_first + (start + i) % ephemeral_count);
+    if (flows_.find(flow) == nullptr && routes_.is_home(flow)) return true;
+  }
+  return false;
+}
+
+Opening Stack::opening_for(const FlowKey& flow, std::uint16_t mtu, Instant now) const {
+  const bool v4 = flow.remote.is_v4();
+  const std::uint16_t headers = v4 ? headers_bytes_v4 : headers_bytes_v6;
+  const std::uint16_t mss_default = v4 ? mss_default_v4 : mss_default_v6;
+  Opening opening;
+  opening.iss = numbers_.initial_sequence(flow, now);
+  opening.timestamp_offset = numbers_.timestamp_offset(flow);
+  opening.mss_default = mss_default;
+  opening.mss_own = mtu > headers + mss_default ? static_cast<std::uint16_t>(mtu - headers) : mss_default;
+  return opening;
 }
 
 bool Stack::listen(const net::SocketAddress& local, Acceptor& acceptor) {
   if (listeners_.add(local, acceptor) != nullptr) return true;
-  counters_.add(CounterIndex::listen_full);
+  count(CounterIndex::listen_full);
   return false;
 }
 
 void Stack::unlisten(const net::SocketAddress& local) {
-  if (Listener* listener = listeners_.find_exact(local)) listeners_.remove(*listener);
+  Listener* listener = listeners_.find_exact(local);
+  if (listener == nullptr) return;
+  for (SocketQueue* queue : {&listener->half_open, &listener->unaccepted}) {
+    while (Socket* socket = queue->front()) {
+      leave_listing(*socket);
+      socket->listener = nullptr;
+      socket->aborted = true;
+      detach(*socket);
+      socket->connection.abort(context_, StreamEnd::reset);
+      settle(*socket);
+    }
+  }
+  listeners_.remove(*listener);
 }
+
+// ---- Segments in -----------------------------------------------------------------------------------------
 
 void Stack::on_burst(std::span<Incoming> burst, Instant now) {
   BYWAY_ASSERT(burst.size() <= burst_max);
+  now_ = now;
+  std::array<SegmentView, burst_max> views;
+  std::array<FlowKey, burst_max> flows;
+  std::array<Socket*, burst_max> found;
+  std::size_t kept = 0;
   for (Incoming& incoming : burst) {
-    counters_.add(CounterIndex::segments_in);
-    SegmentView segment;
-    segment.ecn = incoming.ecn;
-    switch (parse_segment(incoming.tcp.bytes(), segment)) {
-      case ParseResult::ok:
-        on_segment_of({incoming.target, incoming.source, segment.target_port, segment.source_port}, segment,
-                      now);
-        break;
-      case ParseResult::truncated:
-        counters_.add(CounterIndex::drop_truncated);
-        break;
-      case ParseResult::bad_offset:
-        counters_.add(CounterIndex::drop_bad_offset);
-        break;
-      case ParseResult::bad_options:
-        counters_.add(CounterIndex::drop_bad_options);
-        break;
+    count(CounterIndex::segments_in);
+    SegmentView& view = views[kept];
+    const ParseResult result = parse_segment(incoming.tcp.bytes(), view);
+    if (result != ParseResult::ok) {
+      count(result == ParseResult::truncated    ? CounterIndex::drop_truncated
+            : result == ParseResult::bad_offset ? CounterIndex::drop_bad_offset
+                                                : CounterIndex::drop_bad_options);
+      incoming.tcp = Slice();
+      continue;
     }
-    incoming.tcp = Slice();
+    view.ecn = incoming.ecn;
+    flows[kept] = {incoming.target, incoming.source, view.target_port, view.source_port};
+    if (&burst[kept] != &incoming) burst[kept] = std::move(incoming);
+    ++kept;
+  }
+  flows_.find_burst(std::span(flows).first(kept), found);
+  std::uint64_t version = flows_.version();
+  for (std::size_t i = 0; i < kept; ++i) {
+    if (flows_.version() != version) {  // a segment before this one opened or ended a connection
+      version = flows_.version();
+      for (std::size_t j = i; j < kept; ++j) found[j] = flows_.find(flows[j]);
+    }
+    dispatch(burst[i], views[i], flows[i], found[i], now);
+    burst[i].tcp = Slice();
   }
 }
 
@@ -62,55 +165,175 @@ void Stack::on_segment(const net::IpAddress& source, const net::IpAddress& targe
   on_burst({&one, 1}, now);
 }
 
-/// RFC 9293 3.10.7.1: a reset for everything that has no connection, but for resets.
-void Stack::on_segment_of(const FlowKey& flow, const SegmentView& segment, Instant) {
-  counters_.add(CounterIndex::drop_no_connection);
+void Stack::dispatch(Incoming& incoming, const SegmentView& segment, const FlowKey& flow, Socket* socket,
+                     Instant now) {
+  if (socket == nullptr) {
+    on_stranger(segment, flow, now);
+    return;
+  }
+  if (socket->listing == Listing::half_open && segment.has(flag::ack) && !segment.has(flag::rst) &&
+      socket->listener->unaccepted_count >= unaccepted_max) {
+    count(CounterIndex::drop_accept_full);  // the peer's next segment completes the handshake
+    return;
+  }
+  incoming.tcp.remove_front(segment.header_bytes);
+  const InputResult result = socket->connection.on_segment(context_, segment, std::move(incoming.tcp), now);
+  settle(*socket);
+  switch (result) {
+    case InputResult::taken:
+      break;
+    case InputResult::owes_reset:
+      reply_reset(segment, flow);
+      break;
+    case InputResult::new_syn:
+      count(CounterIndex::time_wait_reused);
+      on_stranger(segment, flow, now);
+      break;
+  }
+}
+
+/// A segment without a connection: RFC 9293 3.10.7.1 and 3.10.7.2.
+void Stack::on_stranger(const SegmentView& segment, const FlowKey& flow, Instant now) {
+  if (!is_possible_peer(flow.remote) || flow.remote_port == 0 || flow.local_port == 0) {
+    count(CounterIndex::drop_bad_address);
+    return;
+  }
+  if (segment.has(flag::rst)) {
+    count(CounterIndex::drop_no_connection);
+    return;
+  }
+  Listener* listener = draining_ ? nullptr : listeners_.find({flow.local, flow.local_port});
+  if (listener == nullptr || segment.has(flag::ack)) {
+    count(CounterIndex::drop_no_connection);
+    reply_reset(segment, flow);
+    return;
+  }
+  if ((segment.flags & (flag::syn | flag::fin)) != flag::syn) {
+    count(CounterIndex::drop_bad_flags);
+    return;
+  }
+  accept_syn(*listener, segment, flow, now);
+}
+
+void Stack::accept_syn(Listener& listener, const SegmentView& segment, const FlowKey& flow, Instant now) {
+  if (context_.pressure == Pressure::critical) {
+    count(CounterIndex::drop_pressure);
+    return;
+  }
+  if (listener.half_open_count >= half_open_max) {
+    count(CounterIndex::drop_backlog_full);
+    return;
+  }
+  Socket* socket = acquire_socket(flow);
+  if (socket == nullptr) {
+    count(CounterIndex::drop_no_socket);
+    return;
+  }
+  count(CounterIndex::passive_opens);
+  const auto route = routes_.route_to(flow.remote);
+  socket->listener = &listener;
+  socket->connection.open_passive(opening_for(flow, route ? route->mtu : mtu_default, now), segment, now);
+  settle(*socket);
+}
+
+/// RFC 9293 3.10.7.1: the sequence number that the peer expects, or an ACK of all that it sent.
+void Stack::reply_reset(const SegmentView& segment, const FlowKey& flow) {
   if (segment.has(flag::rst)) return;
-  const bool has_ack = segment.has(flag::ack);
-  const Reply reset{flow, has_ack ? segment.ack : Seq{}, has_ack ? Seq{} : segment.end(),
-                    has_ack ? flag::rst : static_cast<std::uint8_t>(flag::rst | flag::ack)};
-  if (!replies_.push(reset)) counters_.add(CounterIndex::drop_reply_queue_full);
+  Reply reset{flow, Seq{}, segment.end(), flag::rst | flag::ack};
+  if (segment.has(flag::ack)) reset = {flow, segment.ack, Seq{}, flag::rst};
+  if (!replies_.push(reset)) count(CounterIndex::drop_reply_queue_full);
 }
 
-bool Stack::deliver_events(Instant, std::uint32_t) {
-  return false;
-}
+// ---- Segments out ----------------------------------------------------------------------------------------
 
-bool Stack::next_segment(SegmentOut& out, Instant) {
+bool Stack::next_segment(SegmentOut& out, Instant now) {
+  now_ = now;
   out.payload.clear();
-  Reply reply;
-  if (!replies_.pop(reply)) return false;
-  out.local = reply.flow.local;
-  out.remote = reply.flow.remote;
   out.ecn = 0;
-  const HeaderFields fields{
-      reply.flow.local_port, reply.flow.remote_port, reply.seq, reply.ack, 0, reply.flags, {}};
-  out.header_bytes = write_header(fields, out.header);
-  counters_.add(CounterIndex::resets_out);
-  counters_.add(CounterIndex::segments_out);
+  HeaderFields header;
+  Reply reply;
+  if (replies_.pop(reply)) {
+    out.local = reply.flow.local;
+    out.remote = reply.flow.remote;
+    header = {reply.flow.local_port, reply.flow.remote_port, reply.seq, reply.ack, 0, reply.flags, {}};
+    count(CounterIndex::resets_out);
+  } else {
+    Socket* socket = next_dirty(header, out.payload, now);
+    if (socket == nullptr) return false;
+    out.local = socket->flow.local;
+    out.remote = socket->flow.remote;
+    header.source_port = socket->flow.local_port;
+    header.target_port = socket->flow.remote_port;
+  }
+  out.header_bytes = write_header(header, out.header);
+  count(CounterIndex::segments_out);
+  context_.counters.add(CounterIndex::payload_bytes_out, out.payload.size());
   return true;
 }
 
-bool Stack::has_work() const {
-  return !replies_.empty();
+/// The first dirty socket that has a segment to send; those that have none leave the list.
+Socket* Stack::next_dirty(HeaderFields& header, Rope& payload, Instant now) {
+  while (Socket* socket = dirty_.front()) {
+    if (socket->connection.next_segment(context_, header, payload, now)) {
+      if (++socket->turn >= segments_per_turn_max) {
+        socket->turn = 0;
+        dirty_.remove(*socket);
+        dirty_.push_back(*socket);
+      }
+      return socket;
+    }
+    dirty_.remove(*socket);
+    socket->turn = 0;
+    socket->connection.clear_output_signal();
+    settle(*socket);
+  }
+  return nullptr;
 }
 
-void Stack::set_pressure(Pressure pressure) {
-  pressure_ = pressure;
+bool Stack::has_work() const {
+  return !replies_.empty() || !dirty_.empty() || !events_.empty();
 }
+
+// ---- End, commands ---------------------------------------------------------------------------------------
 
 void Stack::drain() {
   draining_ = true;
 }
 
-void Stack::abort_all(Instant) {}
-
-std::uint32_t Stack::connection_count() const {
-  return 0;
+void Stack::abort_all(Instant now) {
+  now_ = now;
+  sockets_.visit_some(0, UINT32_MAX, [this](Socket& socket) {
+    socket.connection.abort(context_, StreamEnd::drained);
+    settle(socket);
+  });
 }
 
-std::uint32_t Stack::visit(std::uint32_t, std::uint32_t, ConnectionVisitor&) const {
-  return options_.sockets_max;
+std::uint32_t Stack::connection_count() const {
+  return sockets_.in_use() - time_wait_count_;
+}
+
+std::uint32_t Stack::visit(std::uint32_t first, std::uint32_t places_max, ConnectionVisitor& visitor) {
+  return sockets_.visit_some(first, places_max,
+                             [&](const Socket& socket) { visitor.on_connection(info_of(socket)); });
+}
+
+ConnectionInfo Stack::info_of(const Socket& socket) const {
+  const Connection::Statistics s = socket.connection.statistics();
+  ConnectionInfo info;
+  info.flow = socket.flow;
+  info.state = socket.connection.state();
+  info.srtt = s.srtt;
+  info.rto = s.rto;
+  info.cwnd = s.cwnd;
+  info.ssthresh = s.ssthresh;
+  info.mss = s.mss;
+  info.send_window = s.send_window;
+  info.in_flight = s.in_flight;
+  info.send_queue = socket.connection.unacknowledged();
+  info.receive_queue = socket.connection.readable().size();
+  info.reassembly = s.reassembly;
+  info.retransmits = s.retransmits;
+  return info;
 }
 
 }  // namespace byway::tcp

@@ -10,7 +10,6 @@
 // TimerWheel, which the worker advances.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -18,12 +17,19 @@
 #include "dataplane/clock.h"
 #include "dataplane/rope.h"
 #include "dataplane/stream.h"
+#include "dataplane/tcp/context.h"
 #include "dataplane/tcp/counters.h"
 #include "dataplane/tcp/flow_key.h"
+#include "dataplane/tcp/flow_table.h"
+#include "dataplane/tcp/intrusive_list.h"
+#include "dataplane/tcp/isn.h"
 #include "dataplane/tcp/limits.h"
 #include "dataplane/tcp/listener.h"
+#include "dataplane/tcp/options.h"
+#include "dataplane/tcp/reassembly.h"
 #include "dataplane/tcp/reply_queue.h"
 #include "dataplane/tcp/segment.h"
+#include "dataplane/tcp/socket.h"
 #include "dataplane/tcp/state.h"
 #include "dataplane/timer_wheel.h"
 
@@ -47,34 +53,6 @@ class RouteSource {
 
  protected:
   ~RouteSource() = default;
-};
-
-/// How short memory is; the worker says so once a round.
-enum class Pressure : std::uint8_t {
-  none,
-  high,      ///< Receive windows shrink to a few segments (their right edges stay).
-  critical,  ///< New connections are refused too.
-};
-
-struct KeepAlive {
-  bool enabled = false;  ///< Off unless asked for (RFC 9293 3.8.4, MUST-25).
-  Nanoseconds idle =
-      std::chrono::hours(2);  ///< Silence before the first probe; two hours at least by default (MUST-28).
-  Nanoseconds interval = 75s;
-  std::uint8_t probes_max = 9;
-};
-
-struct StackOptions {
-  std::uint32_t sockets_max = 4096;   ///< Connections, TIME-WAIT included; 600 B each at most.
-  std::uint32_t listeners_max = 256;  ///< Pairs of address and TCP port.
-  Bytes receive_buffer_bytes = receive_buffer_bytes_default;
-  Bytes send_buffer_bytes = send_buffer_bytes_default;
-  /// Octets that stay unacknowledged (or a window that stays closed with no answer to probes) this long end
-  /// the connection: RFC 9293 3.8.3 wants at least 100 s; Linux waits about 15 min.
-  Nanoseconds user_timeout = 120s;
-  KeepAlive keepalive;
-  /// Key of sequence numbers, timestamps, local ports and the flow hash: random, never shown (RFC 6528 3).
-  std::array<std::uint8_t, 16> secret{};
 };
 
 /// A segment that has come in for one of our addresses: IP header checked and stripped, checksum verified.
@@ -149,7 +127,8 @@ class Stack final : public Connector {
 
   // ---- End, commands ----
 
-  /// New connections are refused by reset from now on, in both directions; those that exist go on.
+  /// SYNs are refused by reset from now on. Connections that exist go on, and connect still works: what is
+  /// under way may need an upstream.
   void drain();
   /// Resets all connections; their users hear on_closed(drained).
   void abort_all(Instant now);
@@ -157,19 +136,57 @@ class Stack final : public Connector {
   [[nodiscard]] std::uint32_t connection_count() const;
   /// Shows the connections in up to `places_max` places of the slab from `first` on; returns where to go on,
   /// or `sockets_max` of the options at the end.
-  std::uint32_t visit(std::uint32_t first, std::uint32_t places_max, ConnectionVisitor& visitor) const;
+  std::uint32_t visit(std::uint32_t first, std::uint32_t places_max, ConnectionVisitor& visitor);
 
  private:
-  void on_segment_of(const FlowKey& flow, const SegmentView& segment, Instant now);
+  friend class Socket;
+
+  // Segments in
+  void dispatch(Incoming& incoming, const SegmentView& segment, const FlowKey& flow, Socket* socket,
+                Instant now);
+  void on_stranger(const SegmentView& segment, const FlowKey& flow, Instant now);
+  void accept_syn(Listener& listener, const SegmentView& segment, const FlowKey& flow, Instant now);
+  void reply_reset(const SegmentView& segment, const FlowKey& flow);
+  [[nodiscard]] Socket* next_dirty(HeaderFields& header, Rope& payload, Instant now);
+
+  // Sockets
+  Socket* acquire_socket(const FlowKey& flow);
+  [[nodiscard]] Opening opening_for(const FlowKey& flow, std::uint16_t mtu, Instant now) const;
+  [[nodiscard]] bool choose_port(FlowKey& flow);
+  void mark_dirty(Socket& socket) {
+    if (!dirty_.contains(socket)) dirty_.push_back(socket);
+  }
+  void mark_event(Socket& socket) {
+    if (!events_.contains(socket)) events_.push_back(socket);
+  }
+  void on_read(Socket& socket);
+  void detach(Socket& socket);
+  void abort(Socket& socket);
+  static void on_timer(Timer& timer, Instant now);
+  void deliver(Socket& socket);
+  void collect_signals(Socket& socket);
+  void settle(Socket& socket);
+  void update_listing(Socket& socket);
+  void leave_listing(Socket& socket);
+  void release(Socket& socket);
+  [[nodiscard]] ConnectionInfo info_of(const Socket& socket) const;
+  void count(CounterIndex index) const { context_.counters.add(index); }
 
   StackOptions options_;
-  Memory memory_;
+  Context context_;
   TimerWheel& wheel_;
   const RouteSource& routes_;
-  Counters counters_;
+  NumberSource numbers_;
+  ReassemblySlab reassemblies_;
+  Slab<Socket> sockets_;
+  FlowTable flows_;
   ListenerTable listeners_;
   ReplyQueue replies_;
-  Pressure pressure_ = Pressure::none;
+  IntrusiveList<Socket, &Socket::dirty_link> dirty_;
+  IntrusiveList<Socket, &Socket::event_link> events_;
+  SocketQueue time_wait_;
+  std::uint32_t time_wait_count_ = 0;
+  Instant now_;  ///< Of the last call that told the time: for calls of users, which happen in between.
   bool draining_ = false;
 };
 

@@ -1,0 +1,140 @@
+#include "dataplane/tcp/connection.h"
+
+#include <algorithm>
+
+namespace byway::tcp {
+
+namespace {
+
+/// A writer that found the buffer full is called again when a quarter of it is free, so that it writes more
+/// than one segment a call.
+constexpr Bytes writable_share = 4;
+
+}  // namespace
+
+// ---- Reading ---------------------------------------------------------------------------------------------
+
+Bytes Connection::take(Context& context, Bytes count, Rope& target) {
+  const Bytes moved = readable_.move_front(count, target);
+  on_consumed(context);
+  return moved;
+}
+
+void Connection::discard(Context& context, Bytes count) {
+  readable_.consume(count);
+  on_consumed(context);
+}
+
+// ---- Writing ---------------------------------------------------------------------------------------------
+
+Bytes Connection::writable(const Context& context) const {
+  if ((state_ != State::established && state_ != State::close_wait) || fin_queued_) return 0;
+  if (queue_.size() >= context.options.send_buffer_bytes || queue_.slice_count() >= queue_slices_max)
+    return 0;
+  return context.options.send_buffer_bytes - queue_.size();
+}
+
+Bytes Connection::write(const Context& context, Rope& data, Instant now) {
+  const Bytes offered = data.size();
+  const Bytes taken = queue_.write(data, std::min(offered, writable(context)));
+  bytes_written_ += taken;
+  if (taken > 0) signal(signal::output);
+  if (taken < offered) {
+    wants_writable_ = true;
+    // With an empty queue no ACK will come to say that there is room: chain nodes are out, so look again.
+    if (queue_.size() == 0 && retransmit_at_.is_never()) retransmit_at_ = now + starved_retry;
+  }
+  return taken;
+}
+
+void Connection::announce_room(const Context& context) {
+  const Bytes room = writable(context);
+  if (!wants_writable_ || room == 0) return;
+  if (queue_.size() > 0 && room < context.options.send_buffer_bytes / writable_share) return;
+  wants_writable_ = false;
+  signal(signal::writable);
+}
+
+std::uint64_t Connection::bytes_sent() const {
+  return bytes_written_ - (state_ == State::closed ? unsent_at_end_ : never_sent());
+}
+
+Bytes Connection::never_sent() const {
+  if (queue_.size() == 0 || data_end() <= send_.max) return 0;
+  return std::min(data_end() - send_.max, queue_.size());
+}
+
+// ---- Ending ----------------------------------------------------------------------------------------------
+
+void Connection::finish() {
+  if (fin_queued_ || state_ == State::closed) return;
+  fin_queued_ = true;
+  wants_writable_ = false;
+  signal(signal::output);
+}
+
+void Connection::release_user(Context& context, Instant now) {
+  user_gone_ = true;
+  readable_.clear();
+  if (state_ == State::syn_sent) {  // RFC 9293 3.10.4: nothing to finish
+    end(context, StreamEnd::finished);
+    return;
+  }
+  finish();
+  if (state_ == State::fin_wait_2) life_at_ = now + fin_wait_2_orphan;
+}
+
+/// RFC 9293 3.10.5.
+void Connection::abort(Context& context, StreamEnd reason) {
+  switch (state_) {
+    case State::syn_received:
+    case State::established:
+    case State::fin_wait_1:
+    case State::fin_wait_2:
+    case State::close_wait:
+      reset_owed_ = true;
+      signal(signal::output);
+      break;
+    default:
+      break;
+  }
+  if (state_ != State::closed) end(context, reason);
+  readable_.clear();
+}
+
+void Connection::end(Context& context, StreamEnd reason) {
+  BYWAY_ASSERT(state_ != State::closed);
+  unsent_at_end_ = never_sent();
+  if (state_ != State::time_wait) {  // there the end was told on entering
+    end_reason_ = reason;
+    signal(signal::ended);
+  }
+  state_ = State::closed;
+  retransmit_at_ = ack_at_ = life_at_ = Instant::never();
+  queue_.clear();
+  release_reassembly(context);
+  // What was received in order before an orderly end may still be read; a reset voids it (3.10.7.4).
+  if (reason != StreamEnd::finished) readable_.clear();
+}
+
+void Connection::drop_buffers(Context& context) {
+  queue_.clear();
+  readable_.clear();
+  release_reassembly(context);
+}
+
+Connection::Statistics Connection::statistics() const {
+  Statistics s;
+  s.srtt = rtt_.srtt();
+  s.rto = rtt_.rto(backoffs_);
+  s.cwnd = congestion_.window();
+  s.ssthresh = congestion_.threshold();
+  s.mss = mss_;
+  s.send_window = send_.wnd;
+  s.in_flight = in_flight();
+  s.reassembly = reassembly_ != nullptr ? reassembly_->size() : 0;
+  s.retransmits = retransmits_;
+  return s;
+}
+
+}  // namespace byway::tcp

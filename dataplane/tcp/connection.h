@@ -1,0 +1,275 @@
+// One TCP connection (RFC 9293) as a value: fed segments, calls of its user and the time, it hands back
+// segments and its next deadline. It knows no addresses, no sockets and no list that it stands in.
+//
+//   handshake.cpp    opening: SYN-SENT, SYN-RECEIVED
+//   input.cpp        RFC 9293 3.10.7.4 in its order: sequence, RST, SYN, ACK
+//   acknowledge.cpp  what an ACK means: send queue, round trip, congestion, losses
+//   receive.cpp      payload, reassembly, FIN, the receive window
+//   output.cpp       the next segment, if any
+//   timers.cpp       what is due
+//   connection.cpp   what its user asks for
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "dataplane/clock.h"
+#include "dataplane/rope.h"
+#include "dataplane/stream.h"
+#include "dataplane/tcp/context.h"
+#include "dataplane/tcp/limits.h"
+#include "dataplane/tcp/new_reno.h"
+#include "dataplane/tcp/recovery.h"
+#include "dataplane/tcp/rtt.h"
+#include "dataplane/tcp/segment.h"
+#include "dataplane/tcp/send_queue.h"
+#include "dataplane/tcp/seq.h"
+#include "dataplane/tcp/state.h"
+
+namespace byway::tcp {
+
+using CongestionControl = NewReno;
+
+/// What has happened since the owner last asked; bits of Connection::take_signals.
+namespace signal {
+inline constexpr std::uint8_t established = 1;  ///< The handshake is complete.
+inline constexpr std::uint8_t readable = 2;     ///< There is more to read, or the end.
+inline constexpr std::uint8_t writable = 4;     ///< There is room again after a short write.
+inline constexpr std::uint8_t ended = 8;        ///< end_reason() says why.
+inline constexpr std::uint8_t output = 16;      ///< next_segment has something to say.
+}  // namespace signal
+
+enum class InputResult : std::uint8_t {
+  taken,       ///< Processed, or dropped and counted.
+  owes_reset,  ///< Answer as RFC 9293 3.10.7.1 answers a segment without a connection.
+  new_syn,     ///< TIME-WAIT, and the SYN may open a new connection (RFC 6191): this one is closed now.
+};
+
+/// How a connection begins.
+struct Opening {
+  Seq iss;
+  std::uint32_t timestamp_offset = 0;
+  std::uint16_t mss_own = 0;      ///< Largest payload that our path takes, without options.
+  std::uint16_t mss_default = 0;  ///< For a peer that sends no MSS option (RFC 9293 3.7.1).
+};
+
+/// Owner: a Socket. `now` never decreases. Every function leaves what it owes in the signals.
+class Connection {
+ public:
+  explicit Connection(SlicePool& pool) : queue_(pool), readable_(pool) {}
+
+  // ---- Opening (handshake.cpp) ----
+  void open_active(const Opening& opening, Instant now);
+  /// Asserted: `syn` has SYN and neither ACK nor RST. Its payload, if any, is left to be sent again.
+  void open_passive(const Opening& opening, const SegmentView& syn, Instant now);
+
+  // ---- Segments (input.cpp, output.cpp) ----
+  [[nodiscard]] InputResult on_segment(Context& context, const SegmentView& segment, Slice payload,
+                                       Instant now);
+  /// Fills in all fields of `header` but the TCP ports, and `payload` (empty before). False: nothing to send
+  /// until the next segment, call or deadline.
+  [[nodiscard]] bool next_segment(Context& context, HeaderFields& header, Rope& payload, Instant now);
+
+  // ---- Time (timers.cpp) ----
+  [[nodiscard]] Instant deadline() const;
+  void on_deadline(Context& context, Instant now);
+
+  // ---- The user (connection.cpp) ----
+  [[nodiscard]] const Rope& readable() const { return readable_; }
+  Bytes take(Context& context, Bytes count, Rope& target);
+  void discard(Context& context, Bytes count);
+  [[nodiscard]] bool coalesce(const Context& context, Bytes count) {
+    return readable_.coalesce_front(count, context.memory.buffers);
+  }
+  [[nodiscard]] bool peer_finished() const { return fin_received_; }
+  [[nodiscard]] Bytes writable(const Context& context) const;
+  Bytes write(const Context& context, Rope& data, Instant now);
+  [[nodiscard]] Bytes unacknowledged() const { return queue_.size(); }
+  [[nodiscard]] std::uint64_t bytes_written() const { return bytes_written_; }
+  [[nodiscard]] std::uint64_t bytes_sent() const;
+  void finish();
+  /// Stream::close: the user lets go.
+  void release_user(Context& context, Instant now);
+  /// Ends at once; a reset follows by next_segment if the peer knows of the connection (RFC 9293 3.10.5).
+  void abort(Context& context, StreamEnd reason);
+
+  // ---- What its owner asks ----
+  [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] std::uint8_t take_signals() { return std::exchange(signals_, std::uint8_t{0}); }
+  [[nodiscard]] bool has_signals() const { return signals_ != 0; }
+  void clear_output_signal() { signals_ = static_cast<std::uint8_t>(signals_ & ~signal::output); }
+  [[nodiscard]] StreamEnd end_reason() const { return end_reason_; }
+  [[nodiscard]] bool owes_reset() const { return reset_owed_; }
+  /// Gives buffers and blocks back; for the end of the stack.
+  void drop_buffers(Context& context);
+  struct Statistics {
+    Nanoseconds srtt{0};
+    Nanoseconds rto{0};
+    Bytes cwnd = 0;
+    Bytes ssthresh = 0;
+    Bytes mss = 0;
+    Bytes send_window = 0;
+    Bytes in_flight = 0;
+    Bytes reassembly = 0;
+    std::uint32_t retransmits = 0;
+  };
+  [[nodiscard]] Statistics statistics() const;
+
+ private:
+  /// RFC 9293 3.3.1, Send Sequence Variables.
+  struct SendState {
+    Seq una;
+    Seq nxt;
+    Seq max;  ///< The highest that snd_nxt has been: what a time-out takes back is not unsent.
+    Seq wl1;
+    Seq wl2;
+    Seq iss;
+    std::uint32_t wnd = 0;      ///< Scaled.
+    std::uint32_t wnd_max = 0;  ///< Largest that the peer has offered (RFC 9293 3.8.6.2.1, RFC 5961 5.2).
+  };
+  /// RFC 9293 3.3.1, Receive Sequence Variables.
+  struct ReceiveState {
+    Seq nxt;
+    Seq edge;  ///< Right edge of the window as the peer knows it; never moves back (3.8.6.2.2).
+    Seq irs;
+    Seq last_ack_sent;  ///< RFC 7323 4.3.
+  };
+
+  // input.cpp
+  [[nodiscard]] bool is_expected(const SegmentView& segment, Instant now) const;
+  void on_expected(Context& context, const SegmentView& segment, Slice payload, Instant now);
+  InputResult on_synchronized(Context& context, const SegmentView& segment, Slice payload, Instant now);
+  [[nodiscard]] bool is_acceptable(const SegmentView& segment) const;
+  void acknowledge_dropped(Context& context, const SegmentView& segment, Instant now);
+  [[nodiscard]] bool fails_paws(const SegmentView& segment, Instant now) const;
+  void remember_timestamp(const SegmentView& segment, Instant now);
+  void on_reset(Context& context, const SegmentView& segment, Instant now);
+  void challenge(Context& context, Instant now);
+  // handshake.cpp
+  void open(const Opening& opening, Instant now);
+  InputResult on_syn_sent(Context& context, const SegmentView& segment, Slice payload, Instant now);
+  void learn_from_syn(const SegmentView& syn, Instant now);
+  void establish(Context& context, const SegmentView& segment, Instant now);
+  InputResult on_repeated_syn(Context& context, const SegmentView& segment, Slice payload, Instant now);
+  InputResult on_time_wait(Context& context, const SegmentView& segment, Instant now);
+  // acknowledge.cpp
+  [[nodiscard]] bool on_acknowledgment(Context& context, const SegmentView& segment, Instant now);
+  void on_new_ack(Context& context, const SegmentView& segment, Instant now);
+  [[nodiscard]] bool is_duplicate_ack(const SegmentView& segment) const;
+  void on_duplicate_ack(Context& context);
+  void measure_round_trip(const SegmentView& segment, Instant now);
+  void update_send_window(const SegmentView& segment, Instant now);
+  void on_fin_acknowledged(Context& context, Instant now);
+  // receive.cpp
+  void on_payload(Context& context, const SegmentView& segment, Slice payload, Instant now);
+  bool on_next_payload(Context& context, Slice payload, Instant now);
+  [[nodiscard]] bool append(Context& context, Slice payload);
+  [[nodiscard]] bool compact(Context& context);
+  void reassemble(Context& context, Seq seq, Slice payload, bool fin);
+  void on_in_order(Context& context, Bytes count, Instant now);
+  void on_gap_filled(Context& context, Instant now);
+  void on_fin(Context& context, Instant now);
+  void on_consumed(const Context& context);
+  void release_reassembly(Context& context);
+  [[nodiscard]] Bytes free_receive_space(const Context& context) const;
+  enum class WindowGrowth : std::uint8_t { allowed, frozen };
+  std::uint16_t advertise_window(const Context& context, WindowGrowth growth);
+  std::uint16_t advertise_first_window(const Context& context);
+  // output.cpp
+  void fill_header(const Context& context, HeaderFields& header, Seq seq, std::uint8_t flags, Instant now,
+                   WindowGrowth growth = WindowGrowth::allowed);
+  void build_syn(Context& context, HeaderFields& header, Instant now);
+  void build_reset(Context& context, HeaderFields& header);
+  [[nodiscard]] bool build_retransmission(Context& context, HeaderFields& header, Rope& payload, Instant now);
+  [[nodiscard]] bool build_probe(Context& context, HeaderFields& header, Rope& payload, Instant now);
+  [[nodiscard]] bool build_new(Context& context, HeaderFields& header, Rope& payload, Instant now);
+  [[nodiscard]] bool build_data(Context& context, HeaderFields& header, Rope& payload, Bytes wanted,
+                                Instant now);
+  [[nodiscard]] Seq ack_seq() const;
+  [[nodiscard]] Bytes sendable() const;
+  [[nodiscard]] bool may_send_fin(Bytes length) const;
+  void on_fin_sent();
+  void on_sent(Context& context, Seq first, Seq end, Instant now);
+  void on_starved(Context& context, Instant now);
+  void watch_closed_window(Instant now);
+  // timers.cpp
+  void on_retransmit_deadline(Context& context, Instant now);
+  void on_syn_timeout(Context& context);
+  void on_life_deadline(Context& context, Instant now);
+  void restart_keepalive(const Context& context, Instant now);
+  void enter_time_wait(Context& context, Instant now);
+  // connection.cpp
+  void end(Context& context, StreamEnd reason);
+  void announce_room(const Context& context);
+  [[nodiscard]] Bytes never_sent() const;
+
+  void signal(std::uint8_t bits) { signals_ = static_cast<std::uint8_t>(signals_ | bits); }
+  [[nodiscard]] Bytes in_flight() const { return send_.nxt - send_.una; }
+  /// The sequence number behind the last octet that was written. Meaningful until our FIN is acknowledged.
+  [[nodiscard]] Seq data_end() const { return send_.una + queue_.size(); }
+  [[nodiscard]] bool fin_sent() const {
+    return state_ == State::fin_wait_1 || state_ == State::closing || state_ == State::last_ack;
+  }
+  [[nodiscard]] bool can_receive() const {
+    return state_ == State::established || state_ == State::fin_wait_1 || state_ == State::fin_wait_2;
+  }
+  [[nodiscard]] static std::uint32_t milliseconds(Instant now) {
+    return static_cast<std::uint32_t>(now.ns / 1'000'000);
+  }
+  /// TSval: ticks of a millisecond (RFC 7323 5.4) from a random start (7.1).
+  [[nodiscard]] std::uint32_t timestamp(Instant now) const { return milliseconds(now) + timestamp_offset_; }
+
+  // Hot: read or written for every segment.
+  State state_ = State::closed;
+  std::uint8_t signals_ = 0;
+  std::uint8_t send_scale_ = 0;     ///< Shift of windows that come in.
+  std::uint8_t receive_scale_ = 0;  ///< Shift of windows that go out.
+  std::uint16_t mss_ = 0;           ///< Payload of a full segment to the peer, options taken off.
+  std::uint16_t mss_own_ = 0;       ///< What we announce.
+  std::uint16_t receive_mss_ = 0;   ///< Largest payload that the peer has sent: what "full-sized" means.
+  std::uint8_t duplicate_acks_owed_ = 0;
+  std::uint8_t quick_acks_left_ = 0;
+  std::uint8_t backoffs_ = 0;  ///< Time-outs in a row without progress.
+  std::uint8_t keepalive_probes_ = 0;
+  bool ack_now_ : 1 = false;
+  bool uses_timestamps_ : 1 = false;
+  bool fin_queued_ : 1 = false;  ///< The user has finished; the FIN follows the last octet.
+  bool fin_received_ : 1 = false;
+  bool wants_writable_ : 1 = false;
+  bool retransmit_owed_ : 1 = false;
+  bool probe_owed_ : 1 = false;
+  bool keepalive_owed_ : 1 = false;
+  bool syn_owed_ : 1 = false;
+  bool reset_owed_ : 1 = false;
+  bool active_ : 1 = false;  ///< Opened by connect.
+  bool user_gone_ : 1 = false;
+  bool timing_ : 1 = false;      ///< timed_seq_ and timed_at_ are valid.
+  bool challenged_ : 1 = false;  ///< last_challenge_ms_ is valid.
+  bool persisting_ : 1 = false;  ///< retransmit_at_ is for probes of a closed window.
+  StreamEnd end_reason_ = StreamEnd::finished;
+  SendState send_;
+  ReceiveState receive_;
+  std::uint32_t timestamp_recent_ = 0;     ///< TS.Recent, RFC 7323 4.3.
+  std::uint32_t timestamp_recent_ms_ = 0;  ///< When it was set: it is void after 24 days (5.5).
+  std::uint32_t timestamp_offset_ = 0;
+  Seq timed_seq_;  ///< RFC 6298 3: the ACK that covers this ends a measurement.
+  Instant timed_at_;
+  Instant retransmit_at_ = Instant::never();  ///< RTO, SYN retransmission or window probe.
+  Instant ack_at_ = Instant::never();         ///< Delayed ACK.
+  Instant life_at_ = Instant::never();        ///< Keepalive, FIN-WAIT-2 without a user, TIME-WAIT.
+  Instant progress_at_;                       ///< Since when the peer owes progress (user time-out).
+  SendQueue queue_;
+  Rope readable_;
+  CongestionControl congestion_;
+  RttEstimator rtt_;
+  Recovery recovery_;
+  // Cold.
+  Instant last_sent_at_;
+  std::uint32_t last_challenge_ms_ = 0;
+  std::uint32_t retransmits_ = 0;
+  Bytes unsent_at_end_ = 0;  ///< Octets that never left, for bytes_sent() after the end.
+  std::uint64_t bytes_written_ = 0;
+  Reassembly* reassembly_ = nullptr;
+};
+
+}  // namespace byway::tcp

@@ -1,0 +1,41 @@
+// What a stack can be told at its start, and how short memory is while it runs.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+
+#include "dataplane/clock.h"
+#include "dataplane/rope.h"
+#include "dataplane/tcp/limits.h"
+
+namespace byway::tcp {
+
+/// How short memory is; the worker says so once a round.
+enum class Pressure : std::uint8_t {
+  none,
+  high,      ///< Receive windows shrink to a few segments (their right edges stay where they are).
+  critical,  ///< New connections are refused too.
+};
+
+struct KeepAlive {
+  bool enabled = false;                      ///< Off unless asked for (RFC 9293 3.8.4, MUST-25).
+  Nanoseconds idle = std::chrono::hours(2);  ///< Silence before the first probe (MUST-28: two hours).
+  Nanoseconds interval = 75s;
+  std::uint8_t probes_max = 9;
+};
+
+struct StackOptions {
+  std::uint32_t sockets_max = 4096;   ///< Connections, TIME-WAIT included; 600 B each at most.
+  std::uint32_t listeners_max = 256;  ///< Pairs of address and TCP port.
+  Bytes receive_buffer_bytes = receive_buffer_bytes_default;
+  Bytes send_buffer_bytes = send_buffer_bytes_default;
+  /// Octets that stay unacknowledged (or a window that stays closed with no answer to probes) this long end
+  /// the connection: RFC 9293 3.8.3 wants at least 100 s; Linux waits about 15 min.
+  Nanoseconds user_timeout = 120s;
+  KeepAlive keepalive;
+  /// Key of sequence numbers, timestamps, local ports and the flow hash: random, never shown (RFC 6528 3).
+  std::array<std::uint8_t, 16> secret{};
+};
+
+}  // namespace byway::tcp

@@ -1,0 +1,218 @@
+// Payload and FIN (RFC 9293 3.10.7.4, seventh and eighth), when to acknowledge, and the window that we offer.
+#include <algorithm>
+#include <cstring>
+
+#include "dataplane/tcp/connection.h"
+
+namespace byway::tcp {
+
+void Connection::on_payload(Context& context, const SegmentView& segment, Slice payload, Instant now) {
+  if (!can_receive()) return;  // after the peer's FIN there is nothing; what comes nevertheless is ignored
+  Seq seq = segment.seq;
+  bool fin = segment.has(flag::fin) && segment.end() > receive_.nxt;
+  if (seq < receive_.nxt) {
+    const Bytes known = std::min(receive_.nxt - seq, payload.size());
+    payload.remove_front(known);
+    seq += known;
+    if (payload.empty() && !fin) {
+      context.count(CounterIndex::drop_duplicate_payload);
+      ack_now_ = true;
+      signal(signal::output);
+      return;
+    }
+  }
+  if (user_gone_ && !payload.empty()) {  // RFC 9293 3.6.1: nobody will read it
+    context.count(CounterIndex::drop_after_close);
+    abort(context, StreamEnd::reset);
+    return;
+  }
+  if (payload.size() > receive_.edge - seq) {  // 3.10.7.4: cut to the window
+    payload.remove_back(payload.size() - (receive_.edge - seq));
+    fin = false;
+    ack_now_ = true;
+    signal(signal::output);
+    if (payload.empty()) return;
+  }
+  if (seq != receive_.nxt) {
+    reassemble(context, seq, std::move(payload), fin);
+    return;
+  }
+  if (!payload.empty() && !on_next_payload(context, std::move(payload), now)) return;
+  if (fin) {
+    on_fin(context, now);
+  } else if (reassembly_ != nullptr) {
+    on_gap_filled(context, now);
+  }
+}
+
+/// Payload that begins at rcv_nxt and lies in the window. False: no memory, and as if it had been lost.
+bool Connection::on_next_payload(Context& context, Slice payload, Instant now) {
+  const Bytes size = payload.size();
+  if (!append(context, std::move(payload))) {
+    context.count(CounterIndex::drop_no_memory);
+    return false;
+  }
+  receive_mss_ = static_cast<std::uint16_t>(std::clamp<Bytes>(size, receive_mss_, mss_own_));
+  on_in_order(context, size, now);
+  return true;
+}
+
+bool Connection::append(Context& context, Slice payload) {
+  if (readable_.slice_count() >= queue_slices_max && !compact(context)) return false;
+  return readable_.append(std::move(payload));
+}
+
+/// Copies a receive queue of tiny slices into full buffers, so that a peer that sends single octets pins one
+/// packet buffer for each of them only up to queue_slices_max.
+bool Connection::compact(Context& context) {
+  Rope merged(readable_.pool());
+  const Bytes buffer_bytes = context.memory.buffers.buffer_bytes_max();
+  for (Bytes offset = 0; offset < readable_.size();) {
+    const Bytes size = std::min(readable_.size() - offset, buffer_bytes);
+    Buffer* buffer = context.memory.buffers.allocate(size);
+    if (buffer == nullptr) return false;
+    readable_.copy_to(offset, {buffer->memory, size});
+    if (!merged.append(Slice::adopt(buffer, buffer->memory, size))) return false;
+    offset += size;
+  }
+  if (merged.slice_count() >= readable_.slice_count()) return false;
+  context.count(CounterIndex::receive_compactions);
+  readable_ = std::move(merged);
+  return true;
+}
+
+/// `count` octets have moved into the readable queue: when to acknowledge them (RFC 9293 3.8.6.3, RFC 5681
+/// 4.2). ACKs of one burst merge, and ride on data where there is some.
+void Connection::on_in_order(Context& context, Bytes count, Instant now) {
+  context.count(CounterIndex::payload_bytes_in, count);
+  receive_.nxt += count;
+  signal(signal::readable);
+  if (quick_acks_left_ > 0) {
+    --quick_acks_left_;
+    ack_now_ = true;
+  } else if (receive_.nxt - receive_.last_ack_sent >= 2u * receive_mss_) {
+    ack_now_ = true;
+  } else if (ack_at_.is_never()) {
+    ack_at_ = now + ack_delay;
+  }
+  if (ack_now_) signal(signal::output);
+}
+
+/// RFC 5681 4.2: an out-of-order segment is answered at once, each by an ACK of its own, because the sender
+/// counts them; so is one that fills a gap.
+void Connection::reassemble(Context& context, Seq seq, Slice payload, bool fin) {
+  if (duplicate_acks_owed_ < duplicate_acks_owed_max) ++duplicate_acks_owed_;
+  signal(signal::output);
+  if (reassembly_ == nullptr && context.pressure != Pressure::critical) {
+    reassembly_ = context.reassemblies.acquire(context.memory.slices);
+  }
+  if (reassembly_ == nullptr) {
+    context.count(CounterIndex::drop_reassembly_full);
+    return;
+  }
+  const Seq end = seq + payload.size();
+  Reassembly::Result result = Reassembly::Result::kept;
+  if (!payload.empty()) result = reassembly_->insert(seq, std::move(payload));
+  switch (result) {
+    case Reassembly::Result::kept:
+      context.count(CounterIndex::out_of_order_in);
+      [[fallthrough]];
+    case Reassembly::Result::duplicate:
+      if (fin) reassembly_->set_end(end);
+      break;
+    case Reassembly::Result::full:
+      context.count(CounterIndex::drop_reassembly_full);
+      break;
+    case Reassembly::Result::no_memory:
+      context.count(CounterIndex::drop_no_memory);
+      break;
+  }
+  if (reassembly_->empty()) release_reassembly(context);
+}
+
+void Connection::on_gap_filled(Context& context, Instant now) {
+  const Bytes taken = reassembly_->take(receive_.nxt, readable_);
+  if (taken > 0) on_in_order(context, taken, now);
+  ack_now_ = true;
+  signal(signal::output);
+  if (reassembly_->ends_at(receive_.nxt)) {
+    on_fin(context, now);
+  } else if (reassembly_->empty()) {
+    release_reassembly(context);
+  }
+}
+
+void Connection::on_fin(Context& context, Instant now) {
+  receive_.nxt += 1;
+  receive_.edge = later(receive_.edge, receive_.nxt);
+  fin_received_ = true;
+  ack_now_ = true;
+  signal(signal::readable | signal::output);
+  release_reassembly(context);
+  switch (state_) {
+    case State::established:
+      state_ = State::close_wait;
+      break;
+    case State::fin_wait_1:  // our FIN is not acknowledged yet: simultaneous close (3.6, figure 13)
+      state_ = State::closing;
+      break;
+    case State::fin_wait_2:
+      enter_time_wait(context, now);
+      break;
+    default:
+      break;
+  }
+}
+
+void Connection::release_reassembly(Context& context) {
+  if (reassembly_ == nullptr) return;
+  context.reassemblies.release(reassembly_);
+  reassembly_ = nullptr;
+}
+
+// ---- The window that we offer ----------------------------------------------------------------------------
+
+Bytes Connection::free_receive_space(const Context& context) const {
+  const Bytes limit = context.receive_limit();
+  return limit - std::min(limit, readable_.size());
+}
+
+/// The reader took something. A window update of its own is due only when it makes a difference to the peer:
+/// half the buffer, or a first full segment after the window was closed (RFC 9293 3.8.6.2.2). Otherwise the
+/// next ACK says it.
+void Connection::on_consumed(const Context& context) {
+  if (!can_receive()) return;
+  const Seq target = receive_.nxt + free_receive_space(context);
+  if (target <= receive_.edge) return;
+  const Bytes gain = target - receive_.edge;
+  const Bytes known = receive_.edge - receive_.nxt;
+  const Bytes half = context.receive_limit() / 2;
+  if (gain < half && (known >= mss_own_ || gain < std::min<Bytes>(mss_own_, half))) return;
+  ack_now_ = true;
+  signal(signal::output);
+}
+
+/// The window field of the next segment; moves the right edge. It moves forward only by a full segment or
+/// half the buffer (RFC 9293 3.8.6.2.2, receiver's silly window avoidance), and never back (3.8.6, SHLD-14).
+/// Rounding to the scale goes up, since down would move it back; that offers up to 127 octets too many.
+std::uint16_t Connection::advertise_window(const Context& context, WindowGrowth growth) {
+  const Seq target = receive_.nxt + free_receive_space(context);
+  if (growth == WindowGrowth::allowed && target > receive_.edge &&
+      target - receive_.edge >= std::min<Bytes>(mss_own_, context.receive_limit() / 2)) {
+    receive_.edge = target;
+  }
+  const std::uint32_t unit = 1u << receive_scale_;
+  const std::uint32_t units = (receive_.edge - receive_.nxt + unit - 1) >> receive_scale_;
+  const auto field = static_cast<std::uint16_t>(std::min<std::uint32_t>(units, UINT16_MAX));
+  receive_.edge = receive_.nxt + (std::uint32_t{field} << receive_scale_);
+  return field;
+}
+
+/// The window of a SYN, which is not scaled (RFC 7323 2.2).
+std::uint16_t Connection::advertise_first_window(const Context& context) {
+  const auto field = static_cast<std::uint16_t>(std::min<Bytes>(free_receive_space(context), UINT16_MAX));
+  receive_.edge = receive_.nxt + field;
+  return field;
+}
+
+}  // namespace byway::tcp

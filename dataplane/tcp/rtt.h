@@ -1,0 +1,57 @@
+// Round-trip time and retransmission time-out (RFC 6298, Jacobson 1988).
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+
+#include "dataplane/clock.h"
+
+namespace byway::tcp {
+
+/// RFC 6298 2.1: before the first measurement.
+inline constexpr Nanoseconds rto_initial = 1s;
+/// RFC 6298 2.4 says 1 s; Linux uses 200 ms, and so do we: it is five times the delay of an ACK (40 ms here
+/// and there), so that no delayed ACK looks like a loss.
+inline constexpr Nanoseconds rto_min = 200ms;
+/// RFC 6298 5.7.
+inline constexpr Nanoseconds rto_after_lost_syn = 3s;
+/// RFC 6298 2.5: at least 60 s.
+inline constexpr Nanoseconds rto_max = 60s;
+
+/// Kept in microseconds, 12 octets a connection.
+class RttEstimator {
+ public:
+  /// RFC 6298 2.2, 2.3. The caller keeps Karn's rule (3): no sample from a segment that was sent twice.
+  void add_sample(Nanoseconds sample) {
+    const auto rtt = static_cast<std::uint32_t>(std::clamp<std::int64_t>(sample / 1us, 1, rto_max / 1us));
+    if (srtt_us_ == 0) {
+      srtt_us_ = rtt;
+      rttvar_us_ = rtt / 2;
+    } else {
+      const std::uint32_t error = rtt > srtt_us_ ? rtt - srtt_us_ : srtt_us_ - rtt;
+      rttvar_us_ = rttvar_us_ - rttvar_us_ / 4 + error / 4;
+      srtt_us_ = std::max(1u, srtt_us_ - srtt_us_ / 8 + rtt / 8);
+    }
+  }
+  /// RFC 6298 5.7: a SYN was lost; until there is a sample, data waits longer.
+  void on_lost_syn() { lost_syn_ = true; }
+  [[nodiscard]] bool has_sample() const { return srtt_us_ != 0; }
+  [[nodiscard]] Nanoseconds srtt() const { return std::chrono::microseconds(srtt_us_); }
+  /// RFC 6298 2.2, 2.3 (K = 4), 5.5: doubled for each of `backoffs` time-outs in a row.
+  [[nodiscard]] Nanoseconds rto(std::uint32_t backoffs = 0) const {
+    Nanoseconds base = lost_syn_ ? rto_after_lost_syn : rto_initial;
+    if (has_sample()) {
+      const std::chrono::microseconds us(std::int64_t{srtt_us_} + 4 * std::int64_t{rttvar_us_});
+      base = std::clamp<Nanoseconds>(us, rto_min, rto_max);
+    }
+    return std::min<Nanoseconds>(base * (std::int64_t{1} << std::min(backoffs, 16u)), rto_max);
+  }
+
+ private:
+  std::uint32_t srtt_us_ = 0;
+  std::uint32_t rttvar_us_ = 0;
+  bool lost_syn_ = false;
+};
+
+}  // namespace byway::tcp

@@ -1,0 +1,42 @@
+// Octets that the user wrote and the peer has not acknowledged: those that were sent (kept to be sent again)
+// and those that were not.
+//
+//     snd_una            snd_nxt                  end of what was written
+//        |---- sent ------|------- unsent ---------|
+//
+// Two ropes, so that sending and acknowledging touch only their ends, and taking everything back after a
+// time-out is O(1). A segment on its way shares slices with `sent`.
+#pragma once
+
+#include "dataplane/rope.h"
+
+namespace byway::tcp {
+
+class SendQueue {
+ public:
+  explicit SendQueue(SlicePool& pool) : sent_(pool), unsent_(pool) {}
+
+  [[nodiscard]] Bytes size() const { return sent_.size() + unsent_.size(); }
+  [[nodiscard]] Bytes unsent() const { return unsent_.size(); }
+  [[nodiscard]] std::uint32_t slice_count() const { return sent_.slice_count() + unsent_.slice_count(); }
+
+  /// Moves up to `count` octets off the front of `data` to the end; returns how many.
+  Bytes write(Rope& data, Bytes count) { return data.move_front(count, unsent_); }
+
+  /// Puts the next up to `count` octets into `out` (empty before) and counts them as sent. Returns how many:
+  /// 0 when chain nodes are out (nothing changed), perhaps fewer than asked when they nearly are.
+  Bytes send(Bytes count, Rope& out);
+  /// Puts up to `count` octets from snd_una on into `out` (empty before), sent ones first. False: no nodes.
+  [[nodiscard]] bool share_front(Bytes count, Rope& out) const;
+  /// Drops `count` octets from the front (asserted: <= size()).
+  void acknowledge(Bytes count);
+  /// Counts everything as unsent again.
+  void rewind();
+  void clear();
+
+ private:
+  Rope sent_;
+  Rope unsent_;
+};
+
+}  // namespace byway::tcp

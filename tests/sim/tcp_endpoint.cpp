@@ -1,0 +1,113 @@
+#include "tests/sim/tcp_endpoint.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace byway::sim {
+
+std::uint8_t stream_byte(std::uint64_t key, std::uint64_t offset) {
+  std::uint64_t z = key + (offset >> 3) * 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z ^= z >> 27;
+  return static_cast<std::uint8_t>(z >> 8 * (offset & 7));
+}
+
+void Endpoint::start(Stream& stream) {
+  stream_ = &stream;
+  stream.set_handler(this);
+}
+
+void Endpoint::on_connected(Stream& stream) {
+  stream_ = &stream;
+  write_some();
+}
+
+void Endpoint::on_writable(Stream&) {
+  write_some();
+}
+
+void Endpoint::on_readable(Stream&) {
+  if (!reading_later_) read_some();
+}
+
+void Endpoint::on_closed(Stream&, StreamEnd end) {
+  if (over_) fail("closed twice");
+  if (end == StreamEnd::finished) {
+    if (received_ != plan_.bytes_to_expect) fail("ended before all was read");
+    saw_finish_ = true;
+  }
+  over_ = true;
+  stream_ = nullptr;
+  end_ = end;
+}
+
+void Endpoint::write_some() {
+  while (stream_ != nullptr && sent_ < plan_.bytes_to_send) {
+    const std::uint64_t size = std::min(plan_.bytes_to_send - sent_,
+                                        random_.between(1, std::max<std::uint64_t>(plan_.write_max, 1)));
+    std::vector<std::uint8_t> bytes(size);
+    for (std::uint64_t i = 0; i < size; ++i) bytes[i] = stream_byte(plan_.key, sent_ + i);
+    Rope data(host_.slices);
+    Slice slice = host_.heap.copy(bytes);
+    if (slice.empty() || !data.append(std::move(slice))) {  // out of memory: again a little later
+      network_.at(network_.now() + 20ms, [this] { write_some(); });
+      return;
+    }
+    const Bytes taken = stream_->write(data);
+    sent_ += taken;
+    if (taken < size) return;  // on_writable follows
+  }
+  if (stream_ == nullptr || finished_) return;
+  if (plan_.finish_before_reading || saw_finish_) {
+    finished_ = true;
+    stream_->finish();
+  }
+}
+
+void Endpoint::read_later() {
+  reading_later_ = true;
+  network_.at(network_.now() + random_.duration(plan_.read_pause), [this] {
+    reading_later_ = false;
+    read_some();
+  });
+}
+
+void Endpoint::check(const Slice& slice) {
+  for (const std::uint8_t byte : slice.bytes()) {
+    if (byte != stream_byte(plan_.peer_key, received_)) fail("wrong byte");
+    ++received_;
+  }
+}
+
+void Endpoint::read_some() {
+  while (stream_ != nullptr && !stream_->readable().empty()) {
+    const auto size = static_cast<Bytes>(
+        std::min<std::uint64_t>(stream_->readable().size(), random_.between(1, plan_.read_max)));
+    Rope taken(host_.slices);
+    if (stream_->take(size, taken) == 0) {
+      network_.at(network_.now() + 20ms, [this] { read_some(); });
+      return;
+    }
+    for (const Slice& slice : taken) check(slice);
+    if (received_ > plan_.bytes_to_expect) fail("more bytes than were sent");
+    if (received_ >= plan_.abort_after) {
+      aborted_ = over_ = true;
+      std::exchange(stream_, nullptr)->abort();
+      return;
+    }
+    if (plan_.read_pause.count() > 0) {
+      read_later();
+      return;
+    }
+  }
+  if (stream_ == nullptr || !stream_->peer_finished() || saw_finish_) return;
+  saw_finish_ = true;
+  if (received_ != plan_.bytes_to_expect) fail("the end came too early");
+  write_some();
+}
+
+void Endpoint::fail(const std::string& what) {
+  if (error_.empty()) error_ = what + " at byte " + std::to_string(received_);
+}
+
+}  // namespace byway::sim
