@@ -1,0 +1,41 @@
+// A request and its answer, free of any HTTP library, so that the API can be called by tests and by whatever
+// speaks HTTP (http_server.h).
+#pragma once
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace byway::control::api {
+
+enum class Role : std::uint8_t { none, read, write };
+
+/// Who asks, after access.h has decided.
+struct Caller {
+  Role role = Role::none;
+  std::string name;  ///< "uid 1000", "token ci": for the audit log and revisions
+};
+
+struct Request {
+  std::string method;  ///< "GET"
+  std::string path;    ///< percent-decoded, without the query
+  std::multimap<std::string, std::string> query;
+  std::map<std::string, std::string> headers;  ///< names in lower case; of several the first
+  std::string body;
+  Caller caller;
+
+  [[nodiscard]] std::string_view header(const std::string& lower_name) const {
+    auto it = headers.find(lower_name);
+    return it == headers.end() ? std::string_view() : std::string_view(it->second);
+  }
+};
+
+struct Response {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<std::pair<std::string, std::string>> headers = {};
+};
+
+}  // namespace byway::control::api

@@ -1,0 +1,53 @@
+#include "control/engine/progress.h"
+
+#include "control/resources/gateway.pb.h"
+
+namespace byway::control {
+namespace {
+
+void mark(google::protobuf::RepeatedPtrField<resources::Condition>& conditions) {
+  for (resources::Condition& condition : conditions) {
+    if (condition.type() != "Programmed" || condition.status() != "True") continue;
+    condition.set_status("False");
+    condition.set_reason("Pending");
+    condition.set_message("the data plane does not run it yet");
+  }
+}
+
+}  // namespace
+
+void ProgressMap::resize_to(const ObjectMap& objects) {
+  static const resources::Kind& gateway = resources::kind_named("Gateway");
+  std::map<ObjectKey, Progress> next;
+  for (auto it = objects.lower_bound({&gateway, "", ""}); it != objects.end() && it->first.kind == &gateway;
+       ++it) {
+    const resources::ObjectMeta& metadata = resources::metadata_of(*it->second->message);
+    Progress progress{metadata.uid(), metadata.generation(), 0};
+    auto old = gateways_.find(it->first);
+    if (old != gateways_.end() && old->second.uid == progress.uid &&
+        old->second.generation == progress.generation)
+      progress.since = old->second.since;
+    next.emplace(it->first, std::move(progress));
+  }
+  gateways_ = std::move(next);
+}
+
+void ProgressMap::note_published(Ticket ticket) {
+  for (auto& [key, progress] : gateways_)
+    if (progress.since == 0) progress.since = ticket;
+}
+
+bool ProgressMap::is_applied(const ObjectKey& key, Ticket applied) const {
+  auto it = gateways_.find(key);
+  return it == gateways_.end() || (it->second.since != 0 && it->second.since <= applied);
+}
+
+void mark_pending(google::protobuf::Message& status) {
+  if (status.GetDescriptor() != resources::GatewayStatus::descriptor()) return;
+  auto& gateway = static_cast<resources::GatewayStatus&>(status);
+  mark(*gateway.mutable_conditions());
+  for (resources::ListenerStatus& listener : *gateway.mutable_listeners())
+    mark(*listener.mutable_conditions());
+}
+
+}  // namespace byway::control
