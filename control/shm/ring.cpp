@@ -131,9 +131,10 @@ std::vector<RingReader::Record> RingReader::read(std::uint32_t worker, std::size
   std::vector<Record> records;
   const std::uint64_t written = ring.producer->written.load(std::memory_order_acquire);
   std::uint64_t position = ring.cursor->consumed.load(std::memory_order_relaxed);
-  // A cursor page that an earlier reader spoilt, or a head that makes no sense: begin anew at the producer's
+  // A cursor that an earlier reader spoilt, or a record that makes no sense: begin anew at the producer's
   // end.
-  if (written - position > ring.bytes.size()) position = written;
+  const bool is_aligned = (position | written) % sizeof(RecordHead) == 0;
+  if (!is_aligned || written - position > ring.bytes.size()) position = written;
   while (position != written && records.size() < records_max) {
     const std::uint64_t place = position & (ring.bytes.size() - 1);
     RecordHead head{};
