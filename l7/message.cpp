@@ -8,16 +8,9 @@
 namespace byway::l7 {
 namespace {
 
-enum class FieldKind : std::uint8_t { end_to_end, hop_by_hop };
-
-struct KnownName {
-  std::string_view text;
-  FieldKind kind;
-};
-
-constexpr std::array<KnownName, field_names_count> known_names = {{
-    {"", FieldKind::end_to_end},
-#define BYWAY_FIELD(identifier, text, kind) {text, FieldKind::kind},
+constexpr std::array<std::string_view, field_names_count> known_names = {{
+    "",
+#define BYWAY_FIELD(identifier, text, kind) text,
 #include "l7/field_names.def"
 #undef BYWAY_FIELD
 }};
@@ -42,7 +35,7 @@ constexpr std::uint32_t slot_of(std::string_view name, std::uint32_t multiplier)
 constexpr bool fill(SlotTable& table, std::uint32_t multiplier) {
   table = {};
   for (std::size_t i = 1; i < known_names.size(); ++i) {
-    std::uint8_t& slot = table[slot_of(known_names[i].text, multiplier)];
+    std::uint8_t& slot = table[slot_of(known_names[i], multiplier)];
     if (slot != 0) return false;
     slot = static_cast<std::uint8_t>(i);
   }
@@ -77,24 +70,6 @@ std::uint64_t load_folded(const char* at) {
   return word | 0x2020202020202020U;
 }
 
-// `lower` consists of a-z, 0-9 and `-`; `name` of token characters: then equal with bit 5 set means
-// equal but for case (the other preimages of those characters are no token characters).
-bool matches_known(std::string_view name, std::string_view lower) {
-  if (name.size() != lower.size()) return false;
-  const std::size_t size = name.size();
-  if (size < sizeof(std::uint64_t)) {
-    for (std::size_t i = 0; i < size; ++i) {
-      if (folded(name[i]) != static_cast<unsigned char>(lower[i])) return false;
-    }
-    return true;
-  }
-  std::size_t i = 0;
-  for (; i + 8 <= size; i += 8) {
-    if (load_folded(name.data() + i) != load_folded(lower.data() + i)) return false;
-  }
-  return load_folded(name.data() + size - 8) == load_folded(lower.data() + size - 8);
-}
-
 constexpr unsigned char lower_of(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return byte >= 'A' && byte <= 'Z' ? static_cast<unsigned char>(byte + ('a' - 'A')) : byte;
@@ -105,16 +80,29 @@ constexpr unsigned char lower_of(char c) {
 FieldName recognise_field_name(std::string_view name) {
   if (name.empty()) return FieldName::other;
   const std::uint8_t index = slots[slot_of(name, multiplier)];
-  if (index == 0 || !matches_known(name, known_names[index].text)) return FieldName::other;
+  if (index == 0 || !equals_lower(name, known_names[index])) return FieldName::other;
   return static_cast<FieldName>(index);
 }
 
 std::string_view text_of(FieldName name) {
-  return known_names[static_cast<std::size_t>(name)].text;
+  return known_names[static_cast<std::size_t>(name)];
 }
 
-bool is_always_hop_by_hop(FieldName name) {
-  return known_names[static_cast<std::size_t>(name)].kind == FieldKind::hop_by_hop;
+// Equal with bit 5 set means equal but for case: the other preimages of those characters are control bytes.
+// (`_` and `^`, which token names may hold, become 0x7f and `~`.)
+bool equals_lower(std::string_view text, std::string_view lower) {
+  if (text.size() != lower.size()) return false;
+  const std::size_t size = text.size();
+  if (size < sizeof(std::uint64_t)) {
+    for (std::size_t i = 0; i < size; ++i) {
+      if (folded(text[i]) != static_cast<unsigned char>(lower[i])) return false;
+    }
+    return true;
+  }
+  for (std::size_t i = 0; i + 8 <= size; i += 8) {
+    if (load_folded(text.data() + i) != load_folded(lower.data() + i)) return false;
+  }
+  return load_folded(text.data() + size - 8) == load_folded(lower.data() + size - 8);
 }
 
 bool equals_ignoring_case(std::string_view left, std::string_view right) {

@@ -5,7 +5,7 @@
 // valid. Beside the tokens stands the digest: what the text means for framing, persistence, and routing,
 // read once, strictly, by the parser (RFC 9110, 9112), so that nobody reads it again differently.
 //
-// The table of fields is not initialised: only fields[0, field_count) may be read.
+// The tables are not initialised: of `fields`, only [0, field_count) may be read.
 #pragma once
 
 #include <array>
@@ -43,10 +43,28 @@ static_assert(field_names_count <= 64, "the set of names present in a head is on
 [[nodiscard]] FieldName recognise_field_name(std::string_view name);
 /// The lower-case name; empty for `other`.
 [[nodiscard]] std::string_view text_of(FieldName name);
-/// Whether the field never passes this hop, listed in Connection or not (RFC 9110 7.6.1).
-[[nodiscard]] bool is_always_hop_by_hop(FieldName name);
+
+/// Fields that never pass this hop, listed in Connection or not (RFC 9110 7.6.1), one bit each.
+inline constexpr std::uint64_t hop_by_hop_names = [] {
+  std::uint64_t names = 0;
+  constexpr bool end_to_end = false;
+  constexpr bool hop_by_hop = true;
+#define BYWAY_FIELD(identifier, text, kind) \
+  if (kind) names |= std::uint64_t{1} << static_cast<unsigned>(FieldName::identifier);
+#include "l7/field_names.def"
+#undef BYWAY_FIELD
+  static_cast<void>(end_to_end);
+  static_cast<void>(hop_by_hop);
+  return names;
+}();
+
+[[nodiscard]] constexpr bool is_always_hop_by_hop(FieldName name) {
+  return ((hop_by_hop_names >> static_cast<unsigned>(name)) & 1) != 0;
+}
 /// Compares ASCII text without regard to case.
 [[nodiscard]] bool equals_ignoring_case(std::string_view left, std::string_view right);
+/// The same, faster, where `text` has no control bytes and `lower` consists of a-z, 0-9 and `-`.
+[[nodiscard]] bool equals_lower(std::string_view text, std::string_view lower);
 
 /// One field line. `value` has no surrounding white space.
 struct Field {
@@ -91,21 +109,23 @@ struct MessageHead {
   /// content begins.
   std::uint32_t bytes = 0;
   std::uint64_t content_length = 0;
-  /// One bit for each FieldName that occurs.
+  /// One bit for each FieldName that occurs, and for each that occurs more than once.
   std::uint64_t present = 0;
+  std::uint64_t repeated = 0;
+  /// Where a name that occurs does so first; not initialised for the others.
+  std::array<std::uint8_t, field_names_count> first_of;
   std::array<Field, fields_max> fields;
 
-  // Leaves the table of fields uninitialised.
+  // Leaves the tables uninitialised.
   MessageHead() {}  // NOLINT(modernize-use-equals-default)
 
   [[nodiscard]] bool has(FieldName name) const { return ((present >> static_cast<unsigned>(name)) & 1) != 0; }
-  /// The first field of that name, or null. Not for FieldName::other.
+  [[nodiscard]] bool has_several(FieldName name) const {
+    return ((repeated >> static_cast<unsigned>(name)) & 1) != 0;
+  }
+  /// The first field of that name, or null.
   [[nodiscard]] const Field* find(FieldName name) const {
-    if (!has(name)) return nullptr;
-    for (std::size_t i = 0; i < field_count; ++i) {
-      if (fields[i].id == name) return &fields[i];
-    }
-    return nullptr;
+    return has(name) ? &fields[first_of[static_cast<std::size_t>(name)]] : nullptr;
   }
 };
 

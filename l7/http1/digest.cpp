@@ -53,14 +53,14 @@ Refusal read_content_length(std::string_view text, std::uint64_t& length) {
 // RFC 9112 6.1: nothing but `chunked`, once, is understood. Unknown codings get 501; what is malformed or
 // puts chunked elsewhere than last is an attempt to be read in two ways.
 Refusal read_transfer_encoding(std::string_view text) {
-  if (equals_ignoring_case(text, "chunked")) return Refusal::none;
+  if (equals_lower(text, "chunked")) return Refusal::none;
   bool more = true;
   std::string_view coding;
   unsigned chunked_count = 0;
   bool last_is_chunked = false;
   while (take_element(text, more, coding)) {
     if (!is_token(coding)) return Refusal::bad_transfer_encoding;
-    last_is_chunked = equals_ignoring_case(coding, "chunked");
+    last_is_chunked = equals_lower(coding, "chunked");
     if (last_is_chunked) ++chunked_count;
   }
   const bool misplaced = chunked_count > 1 || (chunked_count == 1 && !last_is_chunked);
@@ -79,36 +79,29 @@ bool has_tab_around(const char* base, const Field& field) {
   return false;
 }
 
-constexpr std::uint64_t bit_of(FieldName name) {
-  return std::uint64_t{1} << static_cast<unsigned>(name);
-}
-
 // Content-Length and Transfer-Encoding: at most one line of one of them.
 Refusal read_framing_fields(const char* base, MessageHead& head) {
-  constexpr std::uint64_t framing = bit_of(FieldName::content_length) | bit_of(FieldName::transfer_encoding);
-  head.has_content_length = false;
+  const Field* length = head.find(FieldName::content_length);
+  const Field* coding = head.find(FieldName::transfer_encoding);
+  head.has_content_length = length != nullptr;
   head.content_length = 0;
   head.body = BodyKind::none;
-  if ((head.present & framing) == 0) return Refusal::none;
-  if ((head.present & framing) == framing) return Refusal::length_and_transfer_encoding;
-  for (std::size_t i = 0; i < head.field_count; ++i) {
-    const Field& field = head.fields[i];
-    if (field.id == FieldName::content_length) {
-      if (head.has_content_length) return Refusal::duplicate_content_length;
-      if (has_tab_around(base, field)) return Refusal::bad_content_length;
-      head.has_content_length = true;
-      const Refusal refusal = read_content_length(field.value.in(base), head.content_length);
-      if (refusal != Refusal::none) return refusal;
-    } else if (field.id == FieldName::transfer_encoding) {
-      if (head.version == Version::http10) return Refusal::transfer_encoding_in_http10;
-      if (head.body == BodyKind::chunked || has_tab_around(base, field))
-        return Refusal::bad_transfer_encoding;
-      const Refusal refusal = read_transfer_encoding(field.value.in(base));
-      if (refusal != Refusal::none) return refusal;
-      head.body = BodyKind::chunked;
-    }
+  if (length != nullptr && coding != nullptr) return Refusal::length_and_transfer_encoding;
+  if (length != nullptr) {
+    if (head.has_several(FieldName::content_length)) return Refusal::duplicate_content_length;
+    if (has_tab_around(base, *length)) return Refusal::bad_content_length;
+    const Refusal refusal = read_content_length(length->value.in(base), head.content_length);
+    if (head.content_length != 0) head.body = BodyKind::length;
+    return refusal;
   }
-  if (head.has_content_length && head.content_length != 0) head.body = BodyKind::length;
+  if (coding != nullptr) {
+    if (head.version == Version::http10) return Refusal::transfer_encoding_in_http10;
+    if (head.has_several(FieldName::transfer_encoding) || has_tab_around(base, *coding)) {
+      return Refusal::bad_transfer_encoding;
+    }
+    head.body = BodyKind::chunked;
+    return read_transfer_encoding(coding->value.in(base));
+  }
   return Refusal::none;
 }
 
@@ -135,11 +128,11 @@ Refusal read_connection(const char* base, std::string_view list, MessageHead& he
     if (++options.count > connection_options_max) return Refusal::too_many_connection_options;
     if (option.empty()) continue;
     if (!is_token(option)) return Refusal::bad_connection;
-    if (equals_ignoring_case(option, "close")) {
+    if (equals_lower(option, "close")) {
       options.close = true;
-    } else if (equals_ignoring_case(option, "keep-alive")) {
+    } else if (equals_lower(option, "keep-alive")) {
       options.keep_alive = true;
-    } else if (equals_ignoring_case(option, "upgrade")) {
+    } else if (equals_lower(option, "upgrade")) {
       options.upgrade = true;
     } else {
       const FieldName id = recognise_field_name(option);
@@ -155,8 +148,8 @@ Refusal read_connection(const char* base, std::string_view list, MessageHead& he
 // RFC 9112 9.3, without what the framing adds.
 Refusal read_persistence(const char* base, MessageHead& head) {
   ConnectionOptions options;
-  if (head.has(FieldName::connection)) {
-    for (std::size_t i = 0; i < head.field_count; ++i) {
+  if (const Field* connection = head.find(FieldName::connection); connection != nullptr) {
+    for (auto i = static_cast<std::size_t>(connection - head.fields.data()); i < head.field_count; ++i) {
       if (head.fields[i].id != FieldName::connection) continue;
       const Refusal refusal = read_connection(base, head.fields[i].value.in(base), head, options);
       if (refusal != Refusal::none) return refusal;
@@ -173,9 +166,7 @@ Refusal read_persistence(const char* base, MessageHead& head) {
 Refusal read_host(const char* base, RequestHead& head) {
   const Field* host = head.find(FieldName::host);
   if (host == nullptr) return head.version == Version::http10 ? Refusal::none : Refusal::missing_host;
-  for (const Field* field = host + 1; field != head.fields.data() + head.field_count; ++field) {
-    if (field->id == FieldName::host) return Refusal::duplicate_host;
-  }
+  if (head.has_several(FieldName::host)) return Refusal::duplicate_host;
   if (head.target_form != TargetForm::absolute) {
     return read_authority(base, host->value, head) ? Refusal::none : Refusal::bad_host;
   }
@@ -189,13 +180,12 @@ Refusal read_host(const char* base, RequestHead& head) {
 // RFC 9110 10.1.1; an expectation in HTTP/1.0 is ignored.
 Refusal read_expect(const char* base, RequestHead& head) {
   head.expect_continue = false;
-  if (!head.has(FieldName::expect) || head.version == Version::http10) return Refusal::none;
-  for (std::size_t i = 0; i < head.field_count; ++i) {
-    const Field& field = head.fields[i];
-    if (field.id != FieldName::expect) continue;
-    if (!equals_ignoring_case(field.value.in(base), "100-continue")) return Refusal::unknown_expectation;
-    head.expect_continue = true;
+  const Field* expect = head.find(FieldName::expect);
+  if (expect == nullptr || head.version == Version::http10) return Refusal::none;
+  if (head.has_several(FieldName::expect) || !equals_lower(expect->value.in(base), "100-continue")) {
+    return Refusal::unknown_expectation;
   }
+  head.expect_continue = true;
   return Refusal::none;
 }
 

@@ -115,17 +115,24 @@ Refusal read_field_line(const char* base, const Line& line, MessageHead& head) {
   }
   Field& field = head.fields[head.field_count];
   field.name = {line.first, line.name_end - line.first};
-  std::uint32_t first = line.name_end + 1;
+  const char* colon = base + line.name_end;
+  std::uint32_t first = line.name_end + 2;
   std::uint32_t end = line.end;
-  while (first < end && is_space(base[first])) ++first;
-  while (end > first && is_space(base[end - 1])) --end;
+  field.verbatim = first < end && colon[1] == ' ' && !is_space(colon[2]) && !is_space(base[end - 1]);
+  if (!field.verbatim) {
+    first = line.name_end + 1;
+    while (first < end && is_space(base[first])) ++first;
+    while (end > first && is_space(base[end - 1])) --end;
+  }
   field.value = {first, end - first};
-  field.verbatim = first == line.name_end + 2 && base[line.name_end + 1] == ' ' && end == line.end;
   field.id = recognise_field_name(field.name.in(base));
   if (field.id == FieldName::other && is_underscore_alias(field.name.in(base)))
     return Refusal::underscore_alias;
   field.hop_by_hop = is_always_hop_by_hop(field.id);
-  head.present |= std::uint64_t{1} << static_cast<unsigned>(field.id);
+  const std::uint64_t bit = std::uint64_t{1} << static_cast<unsigned>(field.id);
+  head.repeated |= head.present & bit;
+  if ((head.present & bit) == 0) head.first_of[static_cast<std::size_t>(field.id)] = head.field_count;
+  head.present |= bit;
   ++head.field_count;
   return Refusal::none;
 }
@@ -152,40 +159,52 @@ ParseResult HeadParser::refuse(Refusal refusal) {
   return ParseResult::error;
 }
 
-ParseResult HeadParser::next_line(const char* data, std::size_t size, Line& line) {
+// Why there is no line: more has to arrive, a limit is reached, or it is refused.
+ParseResult HeadParser::without_line(LineResult result, std::uint32_t end) {
+  if (result != LineResult::incomplete) return refuse(refusal_of(result));
+  return end == head_bytes_max ? refuse(Refusal::head_too_large) : ParseResult::incomplete;
+}
+
+ParseResult HeadParser::next_start_line(const char* data, std::size_t size, Line& line) {
   const auto end = static_cast<std::uint32_t>(std::min<std::size_t>(size, head_bytes_max));
+  const std::uint32_t first = lines_.line_first();
   const LineResult result = lines_.next(data, end, line);
-  if (result == LineResult::incomplete) {
-    // One more than the limit, since the last byte may be the CR.
-    if (in_start_line_ && end - lines_.line_first() > start_line_bytes_max + 1) {
-      return refuse(Refusal::start_line_too_long);
-    }
-    return end == head_bytes_max ? refuse(Refusal::head_too_large) : ParseResult::incomplete;
-  }
-  if (in_start_line_) {
-    const std::uint32_t first = result == LineResult::line ? line.first : lines_.line_first();
-    if (lines_.stop() - first > start_line_bytes_max) return refuse(Refusal::start_line_too_long);
-  }
-  return result == LineResult::line ? ParseResult::complete : refuse(refusal_of(result));
+  // One more than the limit, since the last byte may be the CR.
+  const bool is_too_long = result == LineResult::incomplete ? end > first + start_line_bytes_max + 1
+                                                            : lines_.stop() - first > start_line_bytes_max;
+  if (is_too_long) return refuse(Refusal::start_line_too_long);
+  return result == LineResult::line ? ParseResult::complete : without_line(result, end);
+}
+
+void HeadParser::begin_fields(MessageHead& head) {
+  in_start_line_ = false;
+  head.field_count = 0;
+  head.present = 0;
+  head.repeated = 0;
 }
 
 ParseResult HeadParser::read_fields(const char* data, std::size_t size, MessageHead& head) {
+  const auto end = static_cast<std::uint32_t>(std::min<std::size_t>(size, head_bytes_max));
+  LineScanner lines = lines_;
   for (;;) {
     Line line;
-    const ParseResult result = next_line(data, size, line);
-    if (result != ParseResult::complete) return result;
+    const LineResult result = lines.next(data, end, line);
+    if (result != LineResult::line) {
+      lines_ = lines;
+      return without_line(result, end);
+    }
     if (line.first == line.end) break;
     const Refusal refusal = read_field_line(data, line, head);
     if (refusal != Refusal::none) return refuse(refusal);
   }
-  head.bytes = lines_.line_first();
+  head.bytes = lines.line_first();
   return ParseResult::complete;
 }
 
 ParseResult RequestParser::parse(const char* data, std::size_t size, RequestHead& head) {
   while (in_start_line_) {
     Line line;
-    const ParseResult result = next_line(data, size, line);
+    const ParseResult result = next_start_line(data, size, line);
     if (result != ParseResult::complete) return result;
     if (line.first == line.end) {
       // RFC 9112 2.2: at least one empty line before the request line should be ignored. One is.
@@ -193,9 +212,7 @@ ParseResult RequestParser::parse(const char* data, std::size_t size, RequestHead
       has_empty_line_ = true;
       continue;
     }
-    in_start_line_ = false;
-    head.field_count = 0;
-    head.present = 0;
+    begin_fields(head);
     const Refusal refusal = read_request_line(data, line, head);
     if (refusal != Refusal::none) return refuse(refusal);
   }
@@ -208,11 +225,9 @@ ParseResult RequestParser::parse(const char* data, std::size_t size, RequestHead
 ParseResult ResponseParser::parse(const char* data, std::size_t size, ResponseHead& head) {
   if (in_start_line_) {
     Line line;
-    const ParseResult result = next_line(data, size, line);
+    const ParseResult result = next_start_line(data, size, line);
     if (result != ParseResult::complete) return result;
-    in_start_line_ = false;
-    head.field_count = 0;
-    head.present = 0;
+    begin_fields(head);
     const Refusal refusal = read_status_line(data, line, head);
     if (refusal != Refusal::none) return refuse(refusal);
   }

@@ -29,10 +29,13 @@ class HeadParser {
   [[nodiscard]] Refusal refusal() const { return refusal_; }
 
  protected:
-  // The next line within the limits; `complete` means a line.
-  [[nodiscard]] ParseResult next_line(const char* data, std::size_t size, Line& line);
+  // The next start line, within its limit; `complete` means a line.
+  [[nodiscard]] ParseResult next_start_line(const char* data, std::size_t size, Line& line);
+  // The start line has been read: only fields follow, and `head` has none yet.
+  void begin_fields(MessageHead& head);
   // All lines after the start line; `complete` means that the empty line was read and head.bytes is set.
   [[nodiscard]] ParseResult read_fields(const char* data, std::size_t size, MessageHead& head);
+  [[nodiscard]] ParseResult without_line(LineResult result, std::uint32_t end);
   ParseResult refuse(Refusal refusal);
 
   LineScanner lines_;

@@ -1,13 +1,11 @@
-// Byte classes as tables (scalar) and as nibble shuffles (AVX2), and the line scanner.
+// Byte classes as a table (scalar) and as nibble shuffles (AVX2).
 //
 // The shuffle method: a byte belongs to a class if low_table[low nibble] has the bit of its high nibble.
 // One 16-byte table and one shuffle per half of the byte decide any class of ASCII; bytes from 0x80 up have
 // high nibbles without a bit, so they are in no class.
 #include "l7/http1/scan.h"
 
-#include <algorithm>
 #include <array>
-#include <bit>
 #include <cstring>
 #include <string_view>
 
@@ -35,7 +33,9 @@ constexpr bool is_stop(unsigned c) {
   return (c < 0x20 && c != '\t') || c == 0x7f;
 }
 
-enum Class : std::uint8_t { stop_class = 1, mark_class = 2, bad_target_class = 4 };
+constexpr bool is_host(unsigned c) {
+  return is_token(c) && std::string_view("!#$%&'*+^`|").find(static_cast<char>(c)) == std::string_view::npos;
+}
 
 consteval std::array<std::uint8_t, 256> make_classes() {
   std::array<std::uint8_t, 256> classes{};
@@ -44,12 +44,11 @@ consteval std::array<std::uint8_t, 256> make_classes() {
     if (is_stop(c)) bits |= stop_class;
     if (!is_token(c)) bits |= mark_class;
     if (!is_target(c)) bits |= bad_target_class;
+    if (is_host(c)) bits |= host_class;
     classes[c] = static_cast<std::uint8_t>(bits);
   }
   return classes;
 }
-
-constexpr std::array<std::uint8_t, 256> classes = make_classes();
 
 #if defined(__AVX2__)
 
@@ -102,39 +101,37 @@ std::uint64_t joined(std::uint32_t low, std::uint32_t high) {
   return low | std::uint64_t{high} << 32;
 }
 
-std::uint64_t first_bits(std::uint32_t count) {
-  return ~std::uint64_t{0} >> (block_bytes - count);
-}
-
 struct Block {
   __m256i low;
   __m256i high;
+  std::uint32_t shift;  // the wanted bytes are the last ones: masks are to be shifted down by this
 };
 
-// Loads `count` bytes; what lies behind them in the block is undefined but was not read from memory.
-Block load(const char* bytes, std::uint32_t count) {
+// Loads the `count` bytes as the last of a block, with bytes before them in front if there are enough.
+Block load(const char* bytes, std::uint32_t count, std::uint32_t before) {
   alignas(32) std::array<char, block_bytes> copy;
-  if (count < block_bytes) {
-    std::memset(copy.data(), 0, copy.size());
-    std::memcpy(copy.data(), bytes, count);
-    bytes = copy.data();
+  const std::uint32_t shift = block_bytes - count;
+  const char* first = bytes - shift;
+  if (shift > before) [[unlikely]] {
+    copy = {};
+    std::memcpy(copy.data() + shift, bytes, count);
+    first = copy.data();
   }
-  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes)),
-          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes + 32))};
+  return {.low = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(first)),
+          .high = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(first + 32)),
+          .shift = shift};
 }
 
 #endif
 
 }  // namespace
 
-bool is_token_character(char c) {
-  return (classes[static_cast<unsigned char>(c)] & mark_class) == 0;
-}
+constexpr std::array<std::uint8_t, 256> character_classes = make_classes();
 
 HeadMasks classify_head_scalar(const char* bytes, std::uint32_t count) {
   HeadMasks masks{};
   for (std::uint32_t i = 0; i < count; ++i) {
-    const std::uint64_t bits = classes[static_cast<unsigned char>(bytes[i])];
+    const std::uint64_t bits = character_classes[static_cast<unsigned char>(bytes[i])];
     masks.stops |= (bits & stop_class) << i;
     masks.marks |= ((bits & mark_class) >> 1) << i;
   }
@@ -144,7 +141,7 @@ HeadMasks classify_head_scalar(const char* bytes, std::uint32_t count) {
 TargetMasks classify_target_scalar(const char* bytes, std::uint32_t count) {
   TargetMasks masks{};
   for (std::uint32_t i = 0; i < count; ++i) {
-    const std::uint64_t bits = classes[static_cast<unsigned char>(bytes[i])];
+    const std::uint64_t bits = character_classes[static_cast<unsigned char>(bytes[i])];
     masks.bad |= ((bits & bad_target_class) >> 2) << i;
     masks.percents |= std::uint64_t{bytes[i] == '%'} << i;
     masks.questions |= std::uint64_t{bytes[i] == '?'} << i;
@@ -154,62 +151,27 @@ TargetMasks classify_target_scalar(const char* bytes, std::uint32_t count) {
 
 #if defined(__AVX2__)
 
-HeadMasks classify_head_avx2(const char* bytes, std::uint32_t count) {
-  const Block block = load(bytes, count);
+HeadMasks classify_head_avx2(const char* bytes, std::uint32_t count, std::uint32_t before) {
+  const Block block = load(bytes, count, before);
   const __m256i low_table = broadcast(token_low);
   const __m256i high_table = broadcast(high_bits);
-  const std::uint64_t wanted = first_bits(count);
-  return {
-      .stops = joined(stops_of(block.low), stops_of(block.high)) & wanted,
-      .marks = joined(outside(block.low, low_table, high_table), outside(block.high, low_table, high_table)) &
-               wanted};
+  return {.stops = joined(stops_of(block.low), stops_of(block.high)) >> block.shift,
+          .marks =
+              joined(outside(block.low, low_table, high_table), outside(block.high, low_table, high_table)) >>
+              block.shift};
 }
 
-TargetMasks classify_target_avx2(const char* bytes, std::uint32_t count) {
-  const Block block = load(bytes, count);
+TargetMasks classify_target_avx2(const char* bytes, std::uint32_t count, std::uint32_t before) {
+  const Block block = load(bytes, count, before);
   const __m256i low_table = broadcast(target_low);
   const __m256i high_table = broadcast(high_bits);
-  const std::uint64_t wanted = first_bits(count);
   return {
-      .bad = joined(outside(block.low, low_table, high_table), outside(block.high, low_table, high_table)) &
-             wanted,
-      .percents = joined(equal(block.low, '%'), equal(block.high, '%')) & wanted,
-      .questions = joined(equal(block.low, '?'), equal(block.high, '?')) & wanted};
+      .bad = joined(outside(block.low, low_table, high_table), outside(block.high, low_table, high_table)) >>
+             block.shift,
+      .percents = joined(equal(block.low, '%'), equal(block.high, '%')) >> block.shift,
+      .questions = joined(equal(block.low, '?'), equal(block.high, '?')) >> block.shift};
 }
 
 #endif
-
-LineResult LineScanner::next(const char* data, std::uint32_t end, Line& line) {
-  for (;;) {
-    if (name_end_ == not_seen && masks_.marks != 0) {
-      name_end_ = block_first_ + static_cast<std::uint32_t>(std::countr_zero(masks_.marks));
-    }
-    if (masks_.stops != 0) break;
-    // After a CR that ended a block the next line begins behind the block: its LF needs no second look.
-    const std::uint32_t first = std::max(block_end_, line_first_);
-    if (first >= end) return LineResult::incomplete;
-    const std::uint32_t count = std::min(block_bytes, end - first);
-    masks_ = classify_head(data + first, count);
-    block_first_ = first;
-    block_end_ = first + count;
-  }
-  stop_ = block_first_ + static_cast<std::uint32_t>(std::countr_zero(masks_.stops));
-  if (data[stop_] == '\n') return LineResult::bare_lf;
-  if (data[stop_] != '\r') return LineResult::control_byte;
-  if (stop_ + 1 >= end) return LineResult::incomplete;
-  if (data[stop_ + 1] != '\n') return LineResult::bare_cr;
-  line = {.first = line_first_, .end = stop_, .name_end = name_end_};
-  begin_next_line();
-  return LineResult::line;
-}
-
-void LineScanner::begin_next_line() {
-  line_first_ = stop_ + 2;
-  name_end_ = not_seen;
-  const std::uint32_t spent = line_first_ - block_first_;
-  const std::uint64_t kept = spent < block_bytes ? ~std::uint64_t{0} << spent : 0;
-  masks_.stops &= kept;
-  masks_.marks &= kept;
-}
 
 }  // namespace byway::l7::http1

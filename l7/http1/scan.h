@@ -11,6 +11,9 @@
 // Source of the classes: RFC 9110 5.6.2 (token), 5.5 (field content), RFC 3986 (target).
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -30,32 +33,46 @@ struct TargetMasks {
 
 inline constexpr std::uint32_t block_bytes = 64;
 
-/// Classify `count` (1..64) bytes; bits from `count` up are 0. Reads nothing beyond them.
+/// Classify `count` (1..64) bytes; bits from `count` up are 0. Reads nothing behind them; the vectorised ones
+/// may read, but do not look at, the `before` bytes in front of them (a short block is then loaded without a
+/// copy).
 [[nodiscard]] HeadMasks classify_head_scalar(const char* bytes, std::uint32_t count);
 [[nodiscard]] TargetMasks classify_target_scalar(const char* bytes, std::uint32_t count);
 #if defined(__AVX2__)
-[[nodiscard]] HeadMasks classify_head_avx2(const char* bytes, std::uint32_t count);
-[[nodiscard]] TargetMasks classify_target_avx2(const char* bytes, std::uint32_t count);
+[[nodiscard]] HeadMasks classify_head_avx2(const char* bytes, std::uint32_t count, std::uint32_t before);
+[[nodiscard]] TargetMasks classify_target_avx2(const char* bytes, std::uint32_t count, std::uint32_t before);
 #endif
 
-[[nodiscard]] inline HeadMasks classify_head(const char* bytes, std::uint32_t count) {
+[[nodiscard]] inline HeadMasks classify_head(const char* bytes, std::uint32_t count,
+                                             [[maybe_unused]] std::uint32_t before) {
 #if defined(__AVX2__)
-  return classify_head_avx2(bytes, count);
+  return classify_head_avx2(bytes, count, before);
 #else
   return classify_head_scalar(bytes, count);
 #endif
 }
 
-[[nodiscard]] inline TargetMasks classify_target(const char* bytes, std::uint32_t count) {
+[[nodiscard]] inline TargetMasks classify_target(const char* bytes, std::uint32_t count,
+                                                 [[maybe_unused]] std::uint32_t before) {
 #if defined(__AVX2__)
-  return classify_target_avx2(bytes, count);
+  return classify_target_avx2(bytes, count, before);
 #else
   return classify_target_scalar(bytes, count);
 #endif
 }
 
+enum CharacterClass : std::uint8_t { stop_class = 1, mark_class = 2, bad_target_class = 4, host_class = 8 };
+extern const std::array<std::uint8_t, 256> character_classes;
+
 /// RFC 9110 5.6.2.
-[[nodiscard]] bool is_token_character(char c);
+[[nodiscard]] inline bool is_token_character(char c) {
+  return (character_classes[static_cast<unsigned char>(c)] & mark_class) == 0;
+}
+
+/// What host names consist of here: letters, digits and `-._~` (RFC 3986 unreserved).
+[[nodiscard]] inline bool is_host_character(char c) {
+  return (character_classes[static_cast<unsigned char>(c)] & host_class) != 0;
+}
 
 /// A line without its CRLF: bytes [first, end) of the head.
 struct Line {
@@ -68,11 +85,24 @@ struct Line {
 enum class LineResult : std::uint8_t { line, incomplete, bare_cr, bare_lf, control_byte };
 
 /// Cuts a head into lines as it arrives. Holds offsets and masks only, so the bytes may move between calls.
+/// Inline and small, so that a loop over lines can keep a copy in registers.
 class LineScanner {
  public:
   /// The next line, in the bytes received so far: data[0, end), `end` never smaller than before.
   /// After another result than `line` and `incomplete` the head is refused and the scanner spent.
-  [[nodiscard]] LineResult next(const char* data, std::uint32_t end, Line& line);
+  [[nodiscard]] LineResult next(const char* data, std::uint32_t end, Line& line) {
+    while (masks_.stops == 0) {
+      if (!load_block(data, end)) return LineResult::incomplete;
+    }
+    note_name_end();
+    stop_ = block_first_ + static_cast<std::uint32_t>(std::countr_zero(masks_.stops));
+    if (data[stop_] != '\r') return data[stop_] == '\n' ? LineResult::bare_lf : LineResult::control_byte;
+    if (stop_ + 1 >= end) return LineResult::incomplete;
+    if (data[stop_ + 1] != '\n') return LineResult::bare_cr;
+    line = {.first = line_first_, .end = stop_, .name_end = name_end_};
+    begin_next_line();
+    return LineResult::line;
+  }
 
   /// Where the line that is not complete yet begins.
   [[nodiscard]] std::uint32_t line_first() const { return line_first_; }
@@ -80,7 +110,33 @@ class LineScanner {
   [[nodiscard]] std::uint32_t stop() const { return stop_; }
 
  private:
-  void begin_next_line();
+  void note_name_end() {
+    if (name_end_ == not_seen && masks_.marks != 0) {
+      name_end_ = block_first_ + static_cast<std::uint32_t>(std::countr_zero(masks_.marks));
+    }
+  }
+
+  // Classifies what comes next; false if nothing has arrived.
+  bool load_block(const char* data, std::uint32_t end) {
+    // After a CR that ended a block the next line begins behind the block: its LF needs no second look.
+    const std::uint32_t first = std::max(block_end_, line_first_);
+    if (first >= end) return false;
+    note_name_end();
+    const std::uint32_t count = std::min(block_bytes, end - first);
+    masks_ = classify_head(data + first, count, first);
+    block_first_ = first;
+    block_end_ = first + count;
+    return true;
+  }
+
+  void begin_next_line() {
+    line_first_ = stop_ + 2;
+    name_end_ = not_seen;
+    const std::uint32_t spent = line_first_ - block_first_;
+    const std::uint64_t kept = spent < block_bytes ? ~std::uint64_t{0} << spent : 0;
+    masks_.stops &= kept;
+    masks_.marks &= kept;
+  }
 
   static constexpr std::uint32_t not_seen = UINT32_MAX;
 

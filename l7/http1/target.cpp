@@ -18,11 +18,6 @@ constexpr bool is_hex_digit(char c) {
   return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 }
 
-constexpr bool is_name_character(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' ||
-         c == '_' || c == '~';
-}
-
 Token slice(std::uint32_t first, std::uint32_t end) {
   return {first, end - first};
 }
@@ -36,11 +31,13 @@ bool is_good_escape(std::string_view target, std::uint32_t at, bool in_path) {
 }
 
 // Checks all bytes and escapes; finds the first `?`.
-Refusal check_bytes(std::string_view target, std::uint32_t& question) {
+Refusal check_bytes(const char* base, Token token, std::uint32_t& question) {
+  const std::string_view target = token.in(base);
   question = no_question;
   const auto size = static_cast<std::uint32_t>(target.size());
   for (std::uint32_t first = 0; first < size; first += block_bytes) {
-    TargetMasks masks = classify_target(target.data() + first, std::min(block_bytes, size - first));
+    TargetMasks masks =
+        classify_target(target.data() + first, std::min(block_bytes, size - first), token.offset + first);
     if (masks.bad != 0) return Refusal::bad_target;
     if (masks.questions != 0 && question == no_question) {
       question = first + static_cast<std::uint32_t>(std::countr_zero(masks.questions));
@@ -139,7 +136,7 @@ bool read_authority(const char* base, Token token, RequestHead& head) {
     if (close == std::string_view::npos || !is_ipv6(text.substr(1, close - 1))) return false;
     host_end = close + 1;
   } else {
-    while (host_end < text.size() && is_name_character(text[host_end])) ++host_end;
+    while (host_end < text.size() && is_host_character(text[host_end])) ++host_end;
     if (host_end == 0 || host_end > host_bytes_max) return false;
   }
   head.tcp_port = 0;
@@ -157,7 +154,7 @@ Refusal read_target(const char* base, RequestHead& head) {
   head.tcp_port = 0;
   const std::string_view text = head.target.in(base);
   std::uint32_t question = no_question;
-  const Refusal bytes = check_bytes(text, question);
+  const Refusal bytes = check_bytes(base, head.target, question);
   if (bytes != Refusal::none) return bytes;
   head.has_query = question != no_question;
   const std::uint32_t end = head.target.end();

@@ -1,4 +1,4 @@
-// Everything goes through Output, which stops writing, and remembers, when the bytes do not fit.
+// Everything goes through Output, which leaves out, and remembers, what does not fit.
 #include "l7/http1/write.h"
 
 #include <array>
@@ -17,7 +17,6 @@ class Output {
   void append(std::string_view text) {
     if (text.size() > static_cast<std::size_t>(end_ - at_)) {
       fits_ = false;
-      end_ = at_;  // nothing shorter may follow what was left out
       return;
     }
     if (!text.empty()) std::memcpy(at_, text.data(), text.size());

@@ -203,6 +203,7 @@ TEST_CASE("a trailer that frames, routes or authenticates is refused", "[http1]"
   for (const char* name : {"Content-Length", "transfer-encoding", "HOST", "Connection", "Trailer", "TE",
                            "Upgrade", "Expect", "Authorization", "content_length", "Content-Type"}) {
     check_refused("0\r\n" + std::string(name) + ": 5\r\n\r\n", Refusal::bad_trailer);
+    check_refused("0\r\nx: 1\r\n" + std::string(name) + ": 5\r\n\r\n", Refusal::bad_trailer);
   }
 }
 

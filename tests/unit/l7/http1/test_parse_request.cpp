@@ -93,6 +93,38 @@ TEST_CASE("target forms are told apart and split into scheme, authority, path an
   }
 }
 
+TEST_CASE("the first question mark begins the query, however far the next one is", "[http1]") {
+  for (std::size_t length = 1; length < 150; ++length) {
+    const std::string query = std::string(length, 'q') + "?%00?";
+    const std::string text = with_fields("", "GET /a?" + query + " HTTP/1.1");
+    const RequestHead& head = accepted(text).head;
+    CHECK(head.path.in(text.data()) == "/a");
+    CHECK(head.query.in(text.data()) == query);
+  }
+}
+
+TEST_CASE("only lines with one space before the value and none after it are verbatim", "[http1]") {
+  const std::string text = with_fields(
+      "y: v\r\ny: v w\r\nn:v\r\nn:  v\r\nn:\tv\r\nn: \tv\r\nn: v \r\nn: v\t\r\nn:\r\nn: \r\nn:   \r\n");
+  const RequestHead& head = accepted(text).head;
+  for (std::size_t i = 1; i < head.field_count; ++i) {
+    INFO(i);
+    CHECK(head.fields[i].verbatim == (head.fields[i].name.in(text.data()) == "y"));
+  }
+}
+
+TEST_CASE("the first of several fields is found, and that there are several", "[http1]") {
+  const std::string text = with_fields("Cookie: a\r\nX: 1\r\nVia: x\r\ncookie: b\r\nX: 2\r\n");
+  const RequestHead& head = accepted(text).head;
+  REQUIRE(head.find(FieldName::cookie) != nullptr);
+  CHECK(head.find(FieldName::cookie)->value.in(text.data()) == "a");
+  CHECK(head.has_several(FieldName::cookie));
+  CHECK(head.find(FieldName::via) == &head.fields[3]);
+  CHECK_FALSE(head.has_several(FieldName::via));
+  CHECK_FALSE(head.has_several(FieldName::date));
+  CHECK(head.find(FieldName::date) == nullptr);
+}
+
 TEST_CASE("a target of more than one block is checked and split like a short one", "[http1]") {
   for (std::size_t length = 50; length < 200; ++length) {
     const std::string path = "/" + std::string(length, 'p');
@@ -138,6 +170,8 @@ TEST_CASE("an absolute target replaces Host", "[http1]") {
   const RequestHead& head = accepted(text).head;
   CHECK(head.host.in(text.data()) == "b");
   CHECK(head.tcp_port == 81);
+  const std::string without_port = "GET http://b/ HTTP/1.1\r\nHost: a:80\r\n\r\n";
+  CHECK(accepted(without_port).head.tcp_port == 0);
 }
 
 TEST_CASE("framing follows Content-Length and Transfer-Encoding", "[http1]") {

@@ -101,6 +101,12 @@ TEST_CASE("X-Forwarded fields of a stranger are dropped, those of a trusted peer
         "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 1.1.1.1, 2.2.2.2,3.3.3.3, 9.9.9.9\r\n"
         "X-Forwarded-Proto: https, http\r\nVia: 1.1 byway\r\n\r\n");
   CHECK(forwarded(text) == "GET / HTTP/1.1\r\nHost: h\r\nVia: 1.1 byway\r\n\r\n");
+  // Listed in Connection, it was meant for this hop only.
+  CHECK(forwarded(
+            "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 1.1.1.1\r\nConnection: x-forwarded-for\r\n\r\n",
+            edits) ==
+        "GET / HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 9.9.9.9\r\nX-Forwarded-Proto: http\r\nVia: 1.1 "
+        "byway\r\n\r\n");
 }
 
 TEST_CASE("Via names the version received and follows older ones", "[http1]") {
