@@ -157,7 +157,6 @@ std::string dump(const EndpointsView& endpoints) {
     for (const Endpoint& endpoint : endpoints.endpoints(backend)) {
       out += "  " + to_text(endpoint.address) + ":" + std::to_string(endpoint.tcp_port);
       out += " weight " + std::to_string(endpoint.weight);
-      out += endpoint.slot_index == no_index ? " no slot" : " slot " + std::to_string(endpoint.slot_index);
       out += '\n';
     }
   }

@@ -9,7 +9,8 @@
 
 namespace byway::shm {
 
-/// Listeners by group, their routes in the order in which they are tried, the rules. Uses the heap.
+/// Listeners by group, their routes in the order in which they are tried, the rules. Uses the heap, and
+/// time that grows with hosts times paths: for people, not for the main thread of a busy data plane.
 [[nodiscard]] std::string dump(const PolicyView& policy);
 
 /// Backends with their endpoints.

@@ -10,7 +10,7 @@ namespace byway::shm {
 
 namespace {
 
-/// "ns/name:port@10.0.0.1:8080", the full name of an endpoint.
+/// "ns/name:port@10.0.0.1:8080", for messages.
 std::string endpoint_name(const BackendSpec& backend, const EndpointSpec& endpoint) {
   return backend.name + "@" + to_text(endpoint.address) + ":" + std::to_string(endpoint.tcp_port);
 }
@@ -23,20 +23,17 @@ std::expected<void, BuildError> append_endpoints(const BackendSpec& backend, std
     return std::unexpected(BuildError{"endpoint " + endpoint_name(backend, *twice) + " is listed twice"});
   }
   for (const EndpointSpec& spec : sorted) {
-    const bool is_valid = !spec.address.is_none() && spec.tcp_port != 0 && spec.weight >= 1 &&
-                          spec.weight <= weight_max &&
-                          (spec.slot_index == no_index || spec.slot_index < endpoint_slots_max);
+    const bool is_valid =
+        !spec.address.is_none() && spec.tcp_port != 0 && spec.weight >= 1 && spec.weight <= weight_max;
     if (!is_valid) {
       return std::unexpected(BuildError{"endpoint " + endpoint_name(backend, spec) +
-                                        " has an address, port, weight or slot out of bounds"});
+                                        " has an address, port or weight out of bounds"});
     }
-    out.push_back({.id = stable_id(endpoint_name(backend, spec)),
+    out.push_back({.id = endpoint_id(backend.name, spec.address, spec.tcp_port),
                    .address = spec.address,
                    .weight = spec.weight,
-                   .slot_index = spec.slot_index,
                    .tcp_port = spec.tcp_port,
-                   .flags = 0,
-                   .reserved = 0});
+                   .flags = 0});
   }
   return {};
 }

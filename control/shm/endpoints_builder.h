@@ -19,7 +19,6 @@ struct EndpointSpec {
   IpAddress address;
   std::uint16_t tcp_port = 0;  ///< 1..65535
   std::uint32_t weight = 1;    ///< 1..weight_max
-  std::uint32_t slot_index = no_index;
 };
 
 /// One port of one Service.

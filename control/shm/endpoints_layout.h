@@ -1,6 +1,8 @@
 // The endpoints blob: which addresses stand behind each backend. It changes far more often than the policy.
 #pragma once
 
+#include <string_view>
+
 #include "control/shm/blob.h"
 
 namespace byway::shm {
@@ -9,8 +11,6 @@ namespace byway::shm {
 /// tested to 5,000 nodes, 10,000 Services); as many runtime slots take 4 MiB. More is refused.
 inline constexpr std::uint32_t backends_max = 65'536;
 inline constexpr std::uint32_t endpoints_max = 65'536;
-/// Runtime slots that endpoints may name; the data plane makes as many.
-inline constexpr std::uint32_t endpoint_slots_max = endpoints_max;
 
 enum class BalancePolicy : std::uint32_t {
   round_robin = 1,
@@ -19,15 +19,17 @@ enum class BalancePolicy : std::uint32_t {
 
 /// One address that takes connections.
 struct Endpoint {
-  std::uint64_t id;  ///< stable_id("ns/name:port@address:port"): its runtime state is found under it
+  std::uint64_t id;  ///< endpoint_id(): its runtime slot is leased under it
   IpAddress address;
-  std::uint32_t weight;      ///< 1..weight_max of the policy; relative within its backend
-  std::uint32_t slot_index;  ///< runtime slot below endpoint_slots_max, or no_index: it has none
-  std::uint16_t tcp_port;    ///< not 0
-  std::uint16_t flags;       ///< none yet: 0
-  std::uint32_t reserved;
+  std::uint32_t weight;    ///< 1..weight_max of the policy; relative within its backend
+  std::uint16_t tcp_port;  ///< not 0
+  std::uint16_t flags;     ///< none yet: 0
 };
-static_assert(sizeof(Endpoint) == 40);
+static_assert(sizeof(Endpoint) == 32);
+
+/// The id of an endpoint: stable_id("ns/name:port@address:port").
+[[nodiscard]] std::uint64_t endpoint_id(std::string_view backend_name, const IpAddress& address,
+                                        std::uint16_t tcp_port);
 
 /// One port of one Service. Sorted by id, each once. No endpoints: 503.
 struct Backend {

@@ -52,7 +52,7 @@ inline constexpr std::uint64_t timeout_ns_max = 86'400ULL * 1'000'000'000ULL * 3
 
 enum class ListenerProtocol : std::uint16_t { http = 1 };
 
-/// What one listener grants a connection and a request. The builder fills in defaults for what is zero.
+/// What one listener grants a connection and a request. Nothing is 0 but `drain_ns`, which may be.
 struct ListenerLimits {
   std::uint32_t request_line_bytes;  ///< longer: 414
   std::uint32_t header_fields;       ///< more: 431

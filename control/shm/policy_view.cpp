@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <tuple>
 
-#include "control/shm/endpoints_view.h"
-
 namespace byway::shm {
 
 namespace {
@@ -26,13 +24,6 @@ std::uint32_t PolicyView::find_group(const IpAddress& address, std::uint16_t tcp
   const std::uint32_t own = address.is_none() ? no_index : group_at(groups(), address, tcp_port);
   if (own != no_index || !is_node_address) return own;
   return group_at(groups(), IpAddress{}, tcp_port);
-}
-
-std::uint32_t EndpointsView::find_backend(std::uint64_t id) const {
-  const auto all = backends();
-  const auto found = std::ranges::lower_bound(all, id, {}, &Backend::id);
-  if (found == all.end() || found->id != id) return no_index;
-  return static_cast<std::uint32_t>(found - all.begin());
 }
 
 }  // namespace byway::shm

@@ -1,6 +1,6 @@
 // Reads a verified policy blob. The accessors check nothing: verify_policy() made sure that every index,
-// range and string they can meet lies inside. A view is two cache lines of pointers, freely copied; the
-// mapping that it points into belongs to the Snapshot and outlives it.
+// range and string they can meet lies inside. A view is one pointer, freely copied; the mapping
+// that it points into belongs to the Snapshot and outlives it.
 #pragma once
 
 #include <cstddef>

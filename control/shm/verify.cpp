@@ -24,6 +24,11 @@ bool check_backend(BlobChecker& check, const EndpointsView& view, const Backend&
 
   const auto place = [](const Endpoint& endpoint) { return std::tie(endpoint.address, endpoint.tcp_port); };
   const auto endpoints = view.endpoints(backend);
+  for (const Endpoint& endpoint : endpoints) {
+    if (endpoint.id != endpoint_id(view.text(backend.name), endpoint.address, endpoint.tcp_port)) {
+      return check.fail_at(VerifyReason::bad_value, &endpoint.id);
+    }
+  }
   for (std::size_t i = 0; i + 1 < endpoints.size(); ++i) {
     if (!(place(endpoints[i]) < place(endpoints[i + 1]))) {
       return check.fail_at(VerifyReason::bad_order, &endpoints[i + 1]);
@@ -39,8 +44,7 @@ bool check_endpoint(BlobChecker& check, const Endpoint& endpoint) {
     return check.fail_at(VerifyReason::bad_value, &endpoint.weight);
   }
   if (endpoint.flags != 0) return check.fail_at(VerifyReason::bad_reserved, &endpoint.flags);
-  return check.check_index_or_none(endpoint.slot_index, endpoint_slots_max) &&
-         check.check_zero(endpoint.reserved);
+  return true;
 }
 
 bool check_endpoints_blob(BlobChecker& check, const EndpointsView& view) {

@@ -173,10 +173,8 @@ std::vector<shm::BackendSpec> RandomPolicy::endpoints() {
         .balance = one_in(2) ? shm::BalancePolicy::least_request : shm::BalancePolicy::round_robin,
         .endpoints = {}};
     for (std::uint32_t i = 0, count = below(4); i < count; ++i) {
-      backend.endpoints.push_back({.address = shm::IpAddress::from_ipv4(0x0a010000 + i),
-                                   .tcp_port = 8080,
-                                   .weight = 1 + below(3),
-                                   .slot_index = one_in(2) ? shm::no_index : below(100)});
+      backend.endpoints.push_back(
+          {.address = shm::IpAddress::from_ipv4(0x0a010000 + i), .tcp_port = 8080, .weight = 1 + below(3)});
     }
     result.push_back(std::move(backend));
   }

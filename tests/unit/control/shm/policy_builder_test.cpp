@@ -226,15 +226,13 @@ TEST_CASE("endpoints of a backend are sorted, and bad ones are errors") {
   REQUIRE(index == 0);
   CHECK(view->endpoints(view->backends()[index])[0].address == first);
   CHECK(view->find_backend(stable_id("ns/c:80")) == no_index);
-  CHECK(dump(*view) ==
-        "backend ns/b:80 round_robin\n  10.0.0.1:80 weight 1 no slot\n  10.0.0.2:80 weight 1 no slot\n");
+  CHECK(dump(*view) == "backend ns/b:80 round_robin\n  10.0.0.1:80 weight 1\n  10.0.0.2:80 weight 1\n");
 
   CHECK_FALSE(
       build_one({{.address = first, .tcp_port = 80}, {.address = first, .tcp_port = 80}}).has_value());
   CHECK_FALSE(build_one({{.address = first, .tcp_port = 0}}).has_value());
   CHECK_FALSE(build_one({{.address = {}, .tcp_port = 80}}).has_value());
   CHECK_FALSE(build_one({{.address = first, .tcp_port = 80, .weight = 0}}).has_value());
-  CHECK_FALSE(build_one({{.address = first, .tcp_port = 80, .slot_index = endpoint_slots_max}}).has_value());
   CHECK_FALSE(build_endpoints({{.name = "ns/b:80"}, {.name = "ns/b:80"}}).has_value());
   CHECK_FALSE(build_endpoints({{.name = ""}}).has_value());
 }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 
 #include "control/shm/endpoints_builder.h"
@@ -112,10 +113,11 @@ TEST_CASE("each field of an endpoint is checked") {
   CHECK(endpoint([](Endpoint& e) { e.tcp_port = 0; }) == R::bad_value);
   CHECK(endpoint([](Endpoint& e) { e.weight = 0; }) == R::bad_value);
   CHECK(endpoint([](Endpoint& e) { e.weight = weight_max + 1; }) == R::bad_value);
-  CHECK(endpoint([](Endpoint& e) { e.slot_index = endpoint_slots_max; }) == R::bad_index);
+  CHECK(endpoint([](Endpoint& e) { e.id ^= 1; }) == R::bad_value);
+  CHECK(endpoint([](Endpoint& e) { ++e.tcp_port; }) == R::bad_value);
   CHECK(endpoint([](Endpoint& e) { e.flags = 1; }) == R::bad_reserved);
-  CHECK(endpoint([](Endpoint& e) { e.reserved = 1; }) == R::bad_reserved);
-  CHECK(endpoint([](Endpoint& e) { e.address = IpAddress::from_ipv4(0x0a000001); }) == R::bad_order);
+  CHECK(reason_after([](Blob& b) { std::swap(b.at(b.root().endpoints, 0), b.at(b.root().endpoints, 1)); }) ==
+        R::bad_order);
 }
 
 TEST_CASE("secrets are refused until something can use them") {
