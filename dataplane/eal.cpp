@@ -1,6 +1,7 @@
 #include "dataplane/eal.h"
 
 #include <fmt/format.h>
+#include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_launch.h>
@@ -116,6 +117,10 @@ std::expected<EalStarted, std::string> start_eal(const EalOptions& options) {
 
 void stop_eal() {
   rte_eal_cleanup();
+}
+
+std::uint64_t timestamp_ticks_per_second() {
+  return rte_get_tsc_hz();
 }
 
 bool launch_worker(std::uint32_t index, int (*entry)(void*), void* argument) {

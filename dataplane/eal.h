@@ -44,6 +44,9 @@ struct EalStarted {
 /// Gives everything back. After the last port and pool.
 void stop_eal();
 
+/// How fast the time stamp counter runs, as DPDK has measured or read it. After start_eal.
+[[nodiscard]] std::uint64_t timestamp_ticks_per_second();
+
 /// Runs `entry(argument)` on the CPU of worker `index`; false if it runs already.
 [[nodiscard]] bool launch_worker(std::uint32_t index, int (*entry)(void*), void* argument);
 /// Waits until the entry of worker `index` has returned.

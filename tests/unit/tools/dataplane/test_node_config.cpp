@@ -1,0 +1,169 @@
+#include <catch2/catch_test_macros.hpp>
+#include <fstream>
+#include <sstream>
+#include <string>
+
+#include "tools/dataplane/node_config.h"
+
+using namespace byway;
+using namespace byway::tools;
+
+namespace {
+
+/// A right file whose core is one that this machine has.
+std::string right_file() {
+  return "ports:\n"
+         "  - name: edge\n"
+         "    device: net_af_packet0,iface=veth0\n"
+         "    addresses: [10.0.0.1/24, 10.1.0.1/16]\n"
+         "    mtu: 1400\n"
+         "  - {name: core, device: '0000:00:05.0', addresses: [192.168.0.1/30]}\n"
+         "routes:\n"
+         "  - to: 0.0.0.0/0\n"
+         "    via: 10.0.0.254\n"
+         "workers:\n"
+         "  cores: [" +
+         std::to_string(allowed_cpus().front()) +
+         "]\n"
+         "memory:\n"
+         "  hugepages: off\n"
+         "  mbufs: 4096\n"
+         "  connections: 1000\n"
+         "poll: busy\n"
+         "runtime_dir: /tmp/x\n"
+         "limits: {drain_timeout: 500ms, receive_buffer: 64KiB, send_buffer: 1MiB}\n"
+         "control: {users: [byway-agent], groups: ['17']}\n";
+}
+
+std::string replaced(const std::string& what, const std::string& with) {
+  std::string text = right_file();
+  const std::size_t at = text.find(what);
+  REQUIRE(at != std::string::npos);
+  return text.replace(at, what.size(), with);
+}
+
+/// The only problem of `text`, as line and message.
+std::string problem_of(const std::string& text) {
+  const auto config = parse_node_config(text);
+  if (config) return "none";
+  std::string all;
+  for (const Problem& problem : config.error()) {
+    all += (all.empty() ? "" : " | ") + std::to_string(problem.line) + ": " + problem.text;
+  }
+  return all;
+}
+
+bool mentions(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("a right file gives every value") {
+  const auto config = parse_node_config(right_file());
+  REQUIRE(config.has_value());
+  REQUIRE(config->ports.size() == 2);
+  CHECK(config->ports[0].name == "edge");
+  CHECK(config->ports[0].device == "net_af_packet0,iface=veth0");
+  CHECK(config->ports[0].addresses == std::vector{*net::parse_prefix("10.0.0.1/24"), *net::parse_prefix("10.1.0.1/16")});
+  CHECK(config->ports[0].mtu == 1400);
+  CHECK(config->ports[1].mtu == 0);
+  REQUIRE(config->routes.size() == 1);
+  CHECK(config->routes[0].to == *net::parse_prefix("0.0.0.0/0"));
+  CHECK(config->cores == std::vector{allowed_cpus().front()});
+  CHECK(config->hugepages == HugePages::off);
+  CHECK(config->mbufs == 4096);
+  CHECK(config->connections == 1000);
+  CHECK(config->poll == PollMode::busy);
+  CHECK(config->runtime_dir == "/tmp/x");
+  CHECK(config->drain_timeout_ms == 500);
+  CHECK(config->receive_buffer_bytes == 64 * 1024);
+  CHECK(config->send_buffer_bytes == 1024 * 1024);
+  CHECK(config->control_users == std::vector<std::string>{"byway-agent"});
+  CHECK(config->control_groups == std::vector<std::string>{"17"});
+}
+
+TEST_CASE("ports alone are enough; everything else has a default") {
+  const auto config = parse_node_config("ports: [{name: a, device: net_tap0, addresses: [10.0.0.1/24]}]");
+  REQUIRE(config.has_value());
+  CHECK(config->cores == std::vector{allowed_cpus().back()});
+  CHECK(config->hugepages == HugePages::automatic);
+  CHECK(config->poll == PollMode::adaptive);
+  CHECK(config->runtime_dir == runtime_dir_default);
+  CHECK(config->mbufs == mbufs_default);
+}
+
+TEST_CASE("unknown keys are named with the nearest one that exists") {
+  CHECK(problem_of(replaced("mtu:", "mtuu:")) == "5: ports[0]: there is no key `mtuu`; did you mean `mtu`?");
+  CHECK(problem_of(replaced("poll: busy", "pole: busy")) == "16: there is no key `pole`; did you mean `poll`?");
+  CHECK(mentions(problem_of(replaced("poll: busy", "zzzzzz: busy")), "there is no key `zzzzzz`; known are ports, "));
+  CHECK(mentions(problem_of(replaced("    mtu: 1400\n", "    name: again\n")), "5: ports[0]: the key `name` stands here twice"));
+}
+
+TEST_CASE("wrong values are named with their line and what would be right") {
+  CHECK(problem_of(replaced("1400", "15000")) == "5: ports[0].mtu: 15000 is out of range; 576 to 1920 is wanted");
+  CHECK(problem_of(replaced("1400", "1e3")) == "5: ports[0].mtu: `1e3` is no number; 576 to 1920 is wanted");
+  CHECK(problem_of(replaced("1400", "01400")) == "5: ports[0].mtu: `01400` is no number; 576 to 1920 is wanted");
+  CHECK(problem_of(replaced("hugepages: off", "hugepages: no")) ==
+        "13: memory.hugepages: `no` is unknown; auto, off or on is wanted");
+  CHECK(mentions(problem_of(replaced("500ms", "5")), "`5` does not look like 5s, 500ms or 1m"));
+  CHECK(mentions(problem_of(replaced("500ms", "20m")), "20m is out of range; 0ms to 600000ms is wanted"));
+  CHECK(mentions(problem_of(replaced("64KiB", "64kb")), "`64kb` does not look like 256KiB"));
+  CHECK(mentions(problem_of(replaced("/tmp/x", "tmp/x")), "an absolute path"));
+  CHECK(mentions(problem_of(replaced("name: edge", "name: Edge")), "`Edge`: up to 32 lower-case letters"));
+  CHECK(mentions(problem_of(replaced("name: core", "name: edge")), "`edge` is the name of another port already"));
+  CHECK(mentions(problem_of(replaced("net_af_packet0,iface=veth0", "eth0")), "neither a PCI address"));
+  CHECK(mentions(problem_of(replaced("'0000:00:05.0'", "'net_af_packet0,iface=b'")), "is the device of port `edge` already"));
+  CHECK(mentions(problem_of("ports: {}"), "ports: a list of 1 to 16 entries is wanted here"));
+  CHECK(problem_of("poll: busy") == "1: ports: is missing: a list with at least one port");
+  CHECK(mentions(problem_of("ports: [{name: a}]"), "ports[0].device: is missing: a PCI address such as"));
+  CHECK(mentions(problem_of("ports: ["), "this is not YAML"));
+  CHECK(mentions(problem_of("- a"), "a mapping with the keys ports, "));
+  CHECK(mentions(problem_of(""), "a mapping with the keys ports, "));
+}
+
+TEST_CASE("addresses must be those of a host, in networks that belong to one port each") {
+  const auto with = [](const std::string& address) { return problem_of(replaced("10.0.0.1/24", address)); };
+  CHECK(mentions(with("10.0.0.1"), "4: ports[0].addresses[0]: `10.0.0.1` is no IPv4 address with prefix length"));
+  CHECK(mentions(with("10.0.0.0/24"), "is the network itself"));
+  CHECK(mentions(with("10.0.0.255/24"), "is the broadcast address"));
+  CHECK(mentions(with("127.0.0.1/24"), "cannot be the address of a host"));
+  CHECK(mentions(with("10.1.0.1/24"), "stands here twice"));
+  CHECK(mentions(problem_of(replaced("192.168.0.1/30", "10.0.0.9/30")), "overlaps with one of port `edge`"));
+}
+
+TEST_CASE("routes need a network and a router on a port's network") {
+  CHECK(mentions(problem_of(replaced("10.0.0.254", "10.9.9.9")), "9: routes[0].via: 10.9.9.9 is in no network of a port"));
+  CHECK(mentions(problem_of(replaced("10.0.0.254", "10.0.0.1")), "is this node's own address"));
+  CHECK(mentions(problem_of(replaced("0.0.0.0/0", "10.2.0.1/16")), "has bits set behind its prefix"));
+  CHECK(mentions(problem_of(replaced("0.0.0.0/0", "10.0.0.0/24")), "is the network of port `edge` itself"));
+  CHECK(mentions(problem_of(replaced("    via: 10.0.0.254\n", "    via: 10.0.0.254\n  - {to: 0.0.0.0/0, via: 10.0.0.253}\n")),
+                 "has a route already"));
+}
+
+TEST_CASE("cores must be ones that this process may use, one for each worker") {
+  const std::string core = std::to_string(allowed_cpus().front());
+  CHECK(mentions(problem_of(replaced("[" + core + "]", "[4711]")), "`4711` is no CPU that this process may use"));
+  CHECK(mentions(problem_of(replaced("[" + core + "]", "[" + core + ", " + core + "]")), "has a worker already"));
+}
+
+TEST_CASE("all mistakes of a file are reported at once") {
+  const auto config = parse_node_config("ports: [{name: A, device: b, addresses: [c]}]\npoll: lazy\n");
+  REQUIRE_FALSE(config.has_value());
+  CHECK(config.error().size() == 4);
+}
+
+TEST_CASE("the commented example is right, apart from the cores of its machine") {
+  std::ifstream file(BYWAY_SOURCE_ROOT "/examples/node.yaml");
+  std::ostringstream text;
+  text << file.rdbuf();
+  const std::string problems = problem_of(text.str());
+  CHECK((problems == "none" || (problems.find(" | ") == std::string::npos && mentions(problems, "workers.cores"))));
+}
+
+TEST_CASE("the nearest name is one with few letters changed, or none") {
+  static constexpr std::string_view names[] = {"runtime_dir", "ports", "poll"};
+  CHECK(nearest_name("port", names) == "ports");
+  CHECK(nearest_name("runtimedir", names) == "runtime_dir");
+  CHECK(nearest_name("xyz", names).empty());
+}

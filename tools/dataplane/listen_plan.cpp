@@ -1,0 +1,57 @@
+#include "tools/dataplane/listen_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace byway::tools {
+
+namespace {
+
+net::IpAddress address_of(const shm::IpAddress& from) {
+  net::IpAddress address;
+  std::memcpy(address.bytes.data(), from.bytes, address.bytes.size());
+  return address;
+}
+
+template <typename T>
+void sort_once(std::vector<T>& list) {
+  std::ranges::sort(list);
+  const auto repeated = std::ranges::unique(list);
+  list.erase(repeated.begin(), repeated.end());
+}
+
+}  // namespace
+
+std::expected<std::unique_ptr<const ListenPlan>, std::string> make_listen_plan(
+    const shm::PolicyView& policy, std::span<const net::Prefix> node_addresses) {
+  auto plan = std::make_unique<ListenPlan>();
+  for (const shm::ListenerGroup& group : policy.groups()) {
+    const auto tcp_port = static_cast<std::uint16_t>(group.tcp_port);
+    const net::IpAddress address = address_of(group.address);
+    if (address == net::IpAddress{}) {
+      for (const net::Prefix& own : node_addresses) plan->sockets.push_back({own.address, tcp_port});
+      continue;
+    }
+    plan->sockets.push_back({address, tcp_port});
+    if (std::ranges::find(node_addresses, address, &net::Prefix::address) != node_addresses.end()) continue;
+    const bool reachable =
+        std::ranges::any_of(node_addresses, [&](const net::Prefix& own) { return own.contains(address); });
+    (reachable ? plan->virtual_addresses : plan->unusable_addresses).push_back(address);
+  }
+  sort_once(plan->sockets);
+  sort_once(plan->virtual_addresses);
+  sort_once(plan->unusable_addresses);
+  if (plan->sockets.size() > listen_sockets_max) {
+    return std::unexpected(fmt::format("listeners: {} pairs of address and port, at most {} are possible",
+                                       plan->sockets.size(), listen_sockets_max));
+  }
+  if (plan->virtual_addresses.size() > virtual_addresses_max) {
+    return std::unexpected(fmt::format("listeners: {} addresses, at most {} are possible",
+                                       plan->virtual_addresses.size(), virtual_addresses_max));
+  }
+  return plan;
+}
+
+}  // namespace byway::tools

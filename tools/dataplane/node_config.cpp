@@ -1,0 +1,281 @@
+#include "tools/dataplane/node_config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "control/shm/control_page.h"
+#include "dataplane/port.h"
+
+namespace byway::tools {
+
+namespace {
+
+constexpr std::size_t port_name_bytes_max = 32;
+
+/// Reads one file; `config_` is filled as far as it is right.
+class NodeReader {
+ public:
+  explicit NodeReader(const YAML::Node& root)
+      : root_(problems_, root, "",
+              {"ports", "routes", "workers", "memory", "poll", "runtime_dir", "limits", "control"}) {}
+
+  std::expected<NodeConfig, std::vector<Problem>> read() {
+    read_ports();
+    read_workers();
+    read_memory();
+    read_limits();
+    read_control();
+    static constexpr std::string_view modes[] = {"adaptive", "busy"};
+    if (const auto mode = root_.word("poll", modes))
+      config_.poll = *mode == 0 ? PollMode::adaptive : PollMode::busy;
+    if (auto folder = root_.text("runtime_dir")) {
+      if ((*folder)[0] != '/' || folder->size() > runtime_dir_bytes_max) {
+        root_.report("runtime_dir", fmt::format("an absolute path of at most {} characters is wanted",
+                                                runtime_dir_bytes_max));
+      } else {
+        config_.runtime_dir = *folder;
+      }
+    }
+    // A route needs the addresses of the ports, so it is read when they are known to be right.
+    const bool ports_are_right = problems_.empty();
+    read_routes(ports_are_right);
+    if (!problems_.empty()) return std::unexpected(problems_.take());
+    return std::move(config_);
+  }
+
+ private:
+  void read_ports() {
+    if (!root_.require("ports", "a list with at least one port")) return;
+    root_.list("ports", 1, net::links_max, [this](const YAML::Node& node, const std::string& path) {
+      Section section(problems_, node, path, {"name", "device", "addresses", "mtu"});
+      PortConfig port;
+      if (section.require("name", "what this port is called in messages and metrics"))
+        read_port_name(section, port);
+      if (section.require("device",
+                          "a PCI address such as 0000:00:05.0, or a virtual device such as "
+                          "net_af_packet0,iface=eth1")) {
+        read_device(section, port);
+      }
+      if (section.require("addresses", "a list of addresses with prefix length, such as [10.0.0.1/24]")) {
+        section.list(
+            "addresses", 1, addresses_per_port_max,
+            [&](const YAML::Node& item, const std::string& where) { read_address(item, where, port); });
+      }
+      port.mtu = static_cast<std::uint16_t>(section.number("mtu", mtu_min, mtu_max).value_or(0));
+      config_.ports.push_back(std::move(port));
+    });
+  }
+
+  void read_port_name(Section& section, PortConfig& port) {
+    const auto name = section.text("name");
+    if (!name) return;
+    const bool plain = std::ranges::all_of(
+        *name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+    if (!plain || name->size() > port_name_bytes_max) {
+      section.report("name", fmt::format("`{}`: up to {} lower-case letters, digits and hyphens are wanted",
+                                         *name, port_name_bytes_max));
+    }
+    for (const PortConfig& other : config_.ports) {
+      if (other.name == *name)
+        section.report("name", fmt::format("`{}` is the name of another port already", *name));
+    }
+    port.name = *name;
+  }
+
+  void read_device(Section& section, PortConfig& port) {
+    const auto device = section.text("device");
+    if (!device) return;
+    if (!is_pci_address(*device) && !device->starts_with("net_")) {
+      section.report("device",
+                     fmt::format("`{}` is neither a PCI address (0000:00:05.0) nor a virtual device "
+                                 "(net_af_packet0,iface=eth1; net_af_xdp0, net_memif0, net_tap0, net_ring0)",
+                                 *device));
+    }
+    for (const PortConfig& other : config_.ports) {
+      if (device_name(other.device) == device_name(*device)) {
+        section.report("device", fmt::format("{} is the device of port `{}` already; number virtual devices "
+                                             "net_af_packet0, net_af_packet1, ...",
+                                             device_name(*device), other.name));
+      }
+    }
+    port.device = *device;
+  }
+
+  void read_address(const YAML::Node& node, const std::string& path, PortConfig& port) {
+    const auto text = scalar_of(problems_, node, path);
+    if (!text) return;
+    const auto prefix = net::parse_prefix(*text);
+    if (!prefix) {
+      problems_.add(node, fmt::format("{}: `{}` is no IPv4 address with prefix length, such as 10.0.0.1/24",
+                                      path, *text));
+      return;
+    }
+    if (const std::string reason = why_unusable(*prefix); !reason.empty()) {
+      problems_.add(node, fmt::format("{}: {} {}", path, *text, reason));
+      return;
+    }
+    for (const PortConfig& other : config_.ports) check_overlap(node, path, *prefix, other);
+    for (const net::Prefix& own : port.addresses) {
+      if (own.address == prefix->address)
+        problems_.add(node, fmt::format("{}: {} stands here twice", path, *text));
+    }
+    port.addresses.push_back(*prefix);
+  }
+
+  static std::string why_unusable(const net::Prefix& prefix) {
+    if (prefix.bits < net::v4_prefix_offset + 8) return "has a prefix shorter than 8 bits; /24 is usual";
+    if (net::is_martian_source(prefix.address.v4())) return "cannot be the address of a host";
+    const auto broadcast = prefix.v4_broadcast();
+    if (broadcast && prefix.address == *broadcast) return "is the broadcast address of its network";
+    if (broadcast && prefix.is_network()) return "is the network itself; an address in it is wanted";
+    return "";
+  }
+
+  /// One network on two ports would leave open by which one its hosts are reached.
+  void check_overlap(const YAML::Node& node, const std::string& path, const net::Prefix& prefix,
+                     const PortConfig& other) {
+    for (const net::Prefix& theirs : other.addresses) {
+      if (theirs.contains(prefix.address) || prefix.contains(theirs.address)) {
+        problems_.add(
+            node,
+            fmt::format("{}: its network overlaps with one of port `{}`; each network belongs to one port",
+                        path, other.name));
+      }
+    }
+  }
+
+  void read_routes(bool ports_are_right) {
+    root_.list(
+        "routes", 0, net::routes_max - net::links_max, [&](const YAML::Node& node, const std::string& path) {
+          Section section(problems_, node, path, {"to", "via"});
+          if (!section.require("to", "a network such as 0.0.0.0/0")) return;
+          if (!section.require("via", "the address of a router on a port's network")) return;
+          const auto to_text = section.text("to");
+          const auto via_text = section.text("via");
+          if (!to_text || !via_text) return;
+          const auto to = net::parse_prefix(*to_text);
+          const auto via = net::parse_ipv4(*via_text);
+          if (!to)
+            section.report("to", fmt::format("`{}` is no network; 0.0.0.0/0 is the default route", *to_text));
+          if (to && !to->is_network()) {
+            section.report(
+                "to",
+                fmt::format("{} has bits set behind its prefix; a network such as 10.2.0.0/16 is wanted",
+                            *to_text));
+          }
+          if (!via) section.report("via", fmt::format("`{}` is no IPv4 address", *via_text));
+          if (!to || !to->is_network() || !via) return;
+          if (ports_are_right) check_route(section, net::IpAddress::from_v4(*via), *to, *via_text);
+          config_.routes.push_back({*to, net::IpAddress::from_v4(*via)});
+        });
+  }
+
+  void check_route(Section& section, const net::IpAddress& via, const net::Prefix& to,
+                   const std::string& via_text) {
+    bool on_link = false;
+    for (const PortConfig& port : config_.ports) {
+      for (const net::Prefix& network : port.addresses) {
+        on_link = on_link || network.contains(via);
+        if (network.address == via)
+          section.report("via", fmt::format("{} is this node's own address", via_text));
+        if (network.bits == to.bits && network.contains(to.address)) {
+          section.report("to",
+                         fmt::format("is the network of port `{}` itself and needs no route", port.name));
+        }
+      }
+    }
+    if (!on_link) section.report("via", fmt::format("{} is in no network of a port", via_text));
+    for (const RouteConfig& other : config_.routes) {
+      if (other.to == to) section.report("to", "has a route already");
+    }
+  }
+
+  void read_workers() {
+    const std::vector<unsigned> allowed = allowed_cpus();
+    if (!root_.find("workers").IsDefined()) {
+      config_.cores = {allowed.back()};  // the last one: the first also serves interrupts on most machines
+      return;
+    }
+    Section section(problems_, root_.find("workers"), "workers", {"cores"});
+    if (!section.require("cores", "a list of CPU numbers, one for each worker")) return;
+    section.list("cores", 1, shm::workers_max, [&](const YAML::Node& node, const std::string& path) {
+      const auto text = scalar_of(problems_, node, path);
+      if (!text) return;
+      const auto core =
+          std::ranges::find_if(allowed, [&](unsigned cpu) { return std::to_string(cpu) == *text; });
+      if (core == allowed.end()) {
+        problems_.add(node, fmt::format("{}: `{}` is no CPU that this process may use; those are {}", path,
+                                        *text, list_of(allowed)));
+      } else if (std::ranges::find(config_.cores, *core) != config_.cores.end()) {
+        problems_.add(node, fmt::format("{}: core {} has a worker already", path, *text));
+      } else {
+        config_.cores.push_back(*core);
+      }
+    });
+  }
+
+  static std::string list_of(const std::vector<unsigned>& cpus) {
+    std::string text;
+    for (const unsigned cpu : cpus) text += fmt::format("{}{}", text.empty() ? "" : ", ", cpu);
+    return text;
+  }
+
+  void read_memory() {
+    if (!root_.find("memory").IsDefined()) return;
+    Section section(problems_, root_.find("memory"), "memory", {"hugepages", "mbufs", "connections"});
+    static constexpr std::string_view words[] = {"auto", "off", "on"};
+    // YAML 1.1 readers take off and on for truth values; this one takes the words as they stand.
+    if (const auto choice = section.word("hugepages", words))
+      config_.hugepages = static_cast<HugePages>(*choice);
+    config_.mbufs =
+        static_cast<std::uint32_t>(section.number("mbufs", mbufs_min, mbufs_max).value_or(mbufs_default));
+    config_.connections = static_cast<std::uint32_t>(
+        section.number("connections", connections_min, connections_max).value_or(connections_default));
+  }
+
+  void read_limits() {
+    if (!root_.find("limits").IsDefined()) return;
+    Section section(problems_, root_.find("limits"), "limits",
+                    {"drain_timeout", "receive_buffer", "send_buffer"});
+    constexpr std::uint64_t drain_max_ms = 600'000;
+    constexpr std::uint64_t buffer_min = 16 * 1024;
+    constexpr std::uint64_t buffer_max = 4 * 1024 * 1024;  // what the window scale that is offered can show
+    config_.drain_timeout_ms = static_cast<std::uint32_t>(
+        section.duration_ms("drain_timeout", 0, drain_max_ms).value_or(drain_timeout_ms_default));
+    config_.receive_buffer_bytes = static_cast<std::uint32_t>(
+        section.size_bytes("receive_buffer", buffer_min, buffer_max).value_or(config_.receive_buffer_bytes));
+    config_.send_buffer_bytes = static_cast<std::uint32_t>(
+        section.size_bytes("send_buffer", buffer_min, buffer_max).value_or(config_.send_buffer_bytes));
+  }
+
+  void read_control() {
+    if (!root_.find("control").IsDefined()) return;
+    constexpr std::size_t principals_max = 16;
+    Section section(problems_, root_.find("control"), "control", {"users", "groups"});
+    for (const auto& [key, list] :
+         {std::pair{"users", &config_.control_users}, {"groups", &config_.control_groups}}) {
+      section.list(key, 0, principals_max, [&](const YAML::Node& node, const std::string& path) {
+        if (auto name = scalar_of(problems_, node, path)) list->push_back(*name);
+      });
+    }
+  }
+
+  Problems problems_;
+  Section root_;
+  NodeConfig config_;
+};
+
+}  // namespace
+
+std::expected<NodeConfig, std::vector<Problem>> parse_node_config(const std::string& text) {
+  try {
+    const YAML::Node root = YAML::Load(text);
+    return NodeReader(root).read();
+  } catch (const YAML::Exception& error) {
+    return std::unexpected(
+        std::vector<Problem>{{error.mark.line + 1, fmt::format("this is not YAML: {}", error.msg)}});
+  }
+}
+
+}  // namespace byway::tools

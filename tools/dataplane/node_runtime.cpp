@@ -1,0 +1,173 @@
+#include "tools/dataplane/node_runtime.h"
+
+#include <fmt/format.h>
+#include <sys/random.h>
+
+#include "tools/dataplane/listen_plan.h"
+
+namespace byway::tools {
+
+namespace {
+
+constexpr std::uint16_t descriptors_per_queue = 512;
+
+/// Memory for the pools of all workers, in MiB.
+std::uint32_t pool_mib(const NodeConfig& config) {
+  const std::uint64_t bytes = std::uint64_t{config.mbufs} * mbuf_bytes * config.cores.size();
+  constexpr std::uint64_t per_port = 8ULL << 20;  // descriptor rings, and what drivers keep
+  return static_cast<std::uint32_t>((bytes + config.ports.size() * per_port) >> 20) + 1;
+}
+
+/// A worker, as DPDK runs it.
+int run_worker(void* worker) {
+  static_cast<Worker*>(worker)->run();
+  return 0;
+}
+
+}  // namespace
+
+void fill_random(std::span<std::uint8_t> out) {
+  // Up to 256 bytes come whole, once the generator is seeded, which it is long before this program starts.
+  BYWAY_ASSERT(out.size() <= 256);
+  BYWAY_ASSERT(::getrandom(out.data(), out.size(), 0) == static_cast<ssize_t>(out.size()));
+}
+
+std::uint64_t random_number() {
+  std::uint64_t number = 0;
+  fill_random({reinterpret_cast<std::uint8_t*>(&number), sizeof number});
+  return number;
+}
+
+std::expected<std::unique_ptr<NodeRuntime>, std::string> NodeRuntime::open(const NodeConfig& config) {
+  std::unique_ptr<NodeRuntime> runtime(new NodeRuntime(config));
+  if (auto opened = runtime->open_all(); !opened) return std::unexpected(opened.error());
+  return runtime;
+}
+
+std::expected<void, std::string> NodeRuntime::open_all() {
+  EalOptions options;
+  options.worker_cpus = config_.cores;
+  options.memory_mib = pool_mib(config_);
+  options.huge_pages = config_.hugepages;
+  for (const PortConfig& port : config_.ports) {
+    if (is_pci_address(port.device)) options.pci_devices.push_back(port.device);
+  }
+  const auto started = start_eal(options);
+  if (!started) return std::unexpected(started.error());
+  huge_pages_ = started->huge_pages;
+  clock_.emplace(timestamp_ticks_per_second());
+  steering_.emplace(random_number(), worker_count());
+  if (auto opened = open_pools(); !opened) return opened;
+  return open_ports();
+}
+
+std::expected<void, std::string> NodeRuntime::open_pools() {
+  pools_.reserve(worker_count());
+  for (std::uint32_t i = 0; i < worker_count(); ++i) {
+    auto pool = BufferPool::create(fmt::format("worker{}", i), config_.mbufs);
+    if (!pool) return std::unexpected(fmt::format("{}; lower memory.mbufs", pool.error()));
+    pools_.push_back(std::move(*pool));
+  }
+  return {};
+}
+
+std::expected<void, std::string> NodeRuntime::open_ports() {
+  std::vector<rte_mempool*> raw;
+  for (const BufferPool& pool : pools_) raw.push_back(pool.raw());
+  shared_.emplace(WorkerShared{*clock_, *steering_, {}, {}, {}});
+  for (const PortConfig& wanted : config_.ports) {
+    PortOptions options;
+    options.name = wanted.name;
+    options.device = wanted.device;
+    options.mtu = wanted.mtu;
+    options.queue_pairs_wanted = static_cast<std::uint16_t>(worker_count());
+    options.descriptors = descriptors_per_queue;
+    auto port = Port::open(options, raw);
+    if (!port) return std::unexpected(port.error());
+    ports_.push_back(std::move(*port));
+    shared_->links.push_back({ports_.back().get(), wanted.addresses});
+  }
+  for (const RouteConfig& route : config_.routes) shared_->routes.push_back({route.to, route.via});
+  for (std::uint32_t i = 0; i < worker_count(); ++i) {
+    auto mailbox = Mailbox::create(fmt::format("mail{}", i));
+    if (!mailbox) return std::unexpected(mailbox.error());
+    shared_->mailboxes.push_back(std::move(*mailbox));
+  }
+  return {};
+}
+
+tcp::StackOptions NodeRuntime::stack_options() const {
+  tcp::StackOptions options;
+  options.sockets_max = config_.connections;
+  options.listeners_max = listen_sockets_max;
+  options.receive_buffer_bytes = config_.receive_buffer_bytes;
+  options.send_buffer_bytes = config_.send_buffer_bytes;
+  fill_random(options.secret);
+  return options;
+}
+
+std::expected<void, std::string> NodeRuntime::run(const MakeWorkerParts& make_parts) {
+  for (const auto& port : ports_) {
+    if (auto started = port->start(); !started) return started;
+  }
+  running_ = true;
+  // In queues a segment takes one chain node, on its way to a port another; slices of one buffer share it.
+  constexpr std::uint32_t slices_per_mbuf = 4;
+  for (std::uint32_t i = 0; i < worker_count(); ++i) {
+    WorkerParts parts = make_parts(i);
+    applications_.push_back(std::move(parts.application));
+    WorkerOptions options;
+    options.index = i;
+    options.poll = config_.poll;
+    options.stack = stack_options();
+    options.slices = config_.mbufs * slices_per_mbuf;
+    workers_.push_back(
+        std::make_unique<Worker>(options, *shared_, pools_[i], *applications_[i], parts.counters));
+  }
+  for (std::uint32_t i = 0; i < worker_count(); ++i) {
+    BYWAY_ASSERT(launch_worker(i, &run_worker, workers_[i].get()));
+  }
+  return {};
+}
+
+void NodeRuntime::tick(const std::function<void(const std::string&)>& log) {
+  for (const auto& port : ports_) {
+    if (port->retry_link()) log(fmt::format("port {}: connected", port->name()));
+  }
+}
+
+void NodeRuntime::drain(Nanoseconds time) {
+  for (const auto& worker : workers_) worker->drain(clock_->now() + time);
+}
+
+bool NodeRuntime::has_ended() const {
+  for (const auto& worker : workers_) {
+    if (!worker->has_ended()) return false;
+  }
+  return true;
+}
+
+std::expected<void, std::string> NodeRuntime::stop() {
+  for (std::uint32_t i = 0; i < workers_.size(); ++i) join_worker(i);
+  workers_.clear();
+  applications_.clear();
+  shared_.reset();
+  ports_.clear();
+  running_ = false;
+  std::string leaks;
+  for (std::size_t i = 0; i < pools_.size(); ++i) {
+    if (pools_[i].missing() > 0)
+      leaks += fmt::format("{} packet buffers of worker {} did not come back; ", pools_[i].missing(), i);
+  }
+  pools_.clear();
+  stop_eal();
+  if (leaks.empty()) return {};
+  leaks.resize(leaks.size() - 2);
+  return std::unexpected(leaks);
+}
+
+NodeRuntime::~NodeRuntime() {
+  BYWAY_ASSERT(!running_);
+}
+
+}  // namespace byway::tools
