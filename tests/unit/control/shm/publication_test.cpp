@@ -1,5 +1,9 @@
 #include "control/shm/publication.h"
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <catch2/catch_test_macros.hpp>
 #include <memory>
 #include <vector>
@@ -154,7 +158,8 @@ TEST_CASE("a worker that leaves holds nothing back", "[publication]") {
   CHECK(fixture.publication.progress(0).running == worker_absent);
 }
 
-TEST_CASE("the agent can read the control page but not map it for writing", "[publication]") {
+TEST_CASE("whoever gets a region's descriptor can read it, but not write, resize or unseal it",
+          "[publication]") {
   Fixture fixture;
   const int fd = fixture.region.memory.fd.get();
   CHECK_FALSE(map_peer_region(fd, sizeof(ControlPage), true).has_value());
@@ -164,6 +169,33 @@ TEST_CASE("the agent can read the control page but not map it for writing", "[pu
   REQUIRE(page.has_value());
   REQUIRE(fixture.publish(3) == PublishResult::published);
   CHECK(GenerationWord((*page)->publication.published.load()).generation() == 3);
+
+  CHECK(::pwrite(fd, "x", 1, 0) == -1);
+  CHECK(::ftruncate(fd, 1) == -1);
+  CHECK(::ftruncate(fd, 1 << 20) == -1);
+  CHECK(::fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) == -1);
+  void* const unprotected = const_cast<std::byte*>(peer->bytes().data());
+  CHECK(::mprotect(unprotected, sizeof(ControlPage), PROT_READ | PROT_WRITE) == -1);
+  CHECK_FALSE(map_peer_region(fd, sizeof(ControlPage) - 1, false).has_value());
+}
+
+TEST_CASE("the page of cursors can be written by its peer, but not shrunk under the data plane",
+          "[publication]") {
+  const auto page = create_shared_page("test", 4096);
+  REQUIRE(page.has_value());
+  const auto peer = map_peer_region(page->fd.get(), 4096, true);
+  REQUIRE(peer.has_value());
+  peer->writable_bytes()[5] = std::byte{7};
+  CHECK(page->mapping.bytes()[5] == std::byte{7});
+  CHECK(::ftruncate(page->fd.get(), 0) == -1);
+}
+
+TEST_CASE("a peer's memory that could shrink is not mapped", "[publication]") {
+  const OwnedFd open_file(::memfd_create("open", MFD_ALLOW_SEALING));
+  REQUIRE(::ftruncate(open_file.get(), 4096) == 0);
+  CHECK_FALSE(map_peer_region(open_file.get(), 4096, false).has_value());
+  REQUIRE(::fcntl(open_file.get(), F_ADD_SEALS, F_SEAL_SHRINK) == 0);
+  CHECK(map_peer_region(open_file.get(), 4096, false).has_value());
 }
 
 }  // namespace byway::shm
