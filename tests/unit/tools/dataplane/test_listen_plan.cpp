@@ -64,7 +64,8 @@ TEST_CASE("the limit of the connections command is a number or absent") {
   CHECK(parse_limit("") == connections_shown_default);
   CHECK(parse_limit("limit=5") == 5);
   CHECK(parse_limit("limit=99999999") == connections_shown_max);
-  for (const auto* wrong : {"limit=", "limit=0", "limit=5x", "limit=-1", "5", "count=5"}) CHECK_FALSE(parse_limit(wrong));
+  for (const auto* wrong : {"limit=", "limit=0", "limit=5x", "limit=-1", "5", "count=5"})
+    CHECK_FALSE(parse_limit(wrong));
 }
 
 TEST_CASE("every counter has a name and a place of its own in the region") {

@@ -65,7 +65,8 @@ TEST_CASE("a right file gives every value") {
   REQUIRE(config->ports.size() == 2);
   CHECK(config->ports[0].name == "edge");
   CHECK(config->ports[0].device == "net_af_packet0,iface=veth0");
-  CHECK(config->ports[0].addresses == std::vector{*net::parse_prefix("10.0.0.1/24"), *net::parse_prefix("10.1.0.1/16")});
+  CHECK(config->ports[0].addresses ==
+        std::vector{*net::parse_prefix("10.0.0.1/24"), *net::parse_prefix("10.1.0.1/16")});
   CHECK(config->ports[0].mtu == 1400);
   CHECK(config->ports[1].mtu == 0);
   REQUIRE(config->routes.size() == 1);
@@ -95,15 +96,20 @@ TEST_CASE("ports alone are enough; everything else has a default") {
 
 TEST_CASE("unknown keys are named with the nearest one that exists") {
   CHECK(problem_of(replaced("mtu:", "mtuu:")) == "5: ports[0]: there is no key `mtuu`; did you mean `mtu`?");
-  CHECK(problem_of(replaced("poll: busy", "pole: busy")) == "16: there is no key `pole`; did you mean `poll`?");
-  CHECK(mentions(problem_of(replaced("poll: busy", "zzzzzz: busy")), "there is no key `zzzzzz`; known are ports, "));
-  CHECK(mentions(problem_of(replaced("    mtu: 1400\n", "    name: again\n")), "5: ports[0]: the key `name` stands here twice"));
+  CHECK(problem_of(replaced("poll: busy", "pole: busy")) ==
+        "16: there is no key `pole`; did you mean `poll`?");
+  CHECK(mentions(problem_of(replaced("poll: busy", "zzzzzz: busy")),
+                 "there is no key `zzzzzz`; known are ports, "));
+  CHECK(mentions(problem_of(replaced("    mtu: 1400\n", "    name: again\n")),
+                 "5: ports[0]: the key `name` stands here twice"));
 }
 
 TEST_CASE("wrong values are named with their line and what would be right") {
-  CHECK(problem_of(replaced("1400", "15000")) == "5: ports[0].mtu: 15000 is out of range; 576 to 1920 is wanted");
+  CHECK(problem_of(replaced("1400", "15000")) ==
+        "5: ports[0].mtu: 15000 is out of range; 576 to 1920 is wanted");
   CHECK(problem_of(replaced("1400", "1e3")) == "5: ports[0].mtu: `1e3` is no number; 576 to 1920 is wanted");
-  CHECK(problem_of(replaced("1400", "01400")) == "5: ports[0].mtu: `01400` is no number; 576 to 1920 is wanted");
+  CHECK(problem_of(replaced("1400", "01400")) ==
+        "5: ports[0].mtu: `01400` is no number; 576 to 1920 is wanted");
   CHECK(problem_of(replaced("hugepages: off", "hugepages: no")) ==
         "13: memory.hugepages: `no` is unknown; auto, off or on is wanted");
   CHECK(mentions(problem_of(replaced("500ms", "5")), "`5` does not look like 5s, 500ms or 1m"));
@@ -111,9 +117,11 @@ TEST_CASE("wrong values are named with their line and what would be right") {
   CHECK(mentions(problem_of(replaced("64KiB", "64kb")), "`64kb` does not look like 256KiB"));
   CHECK(mentions(problem_of(replaced("/tmp/x", "tmp/x")), "an absolute path"));
   CHECK(mentions(problem_of(replaced("name: edge", "name: Edge")), "`Edge`: up to 32 lower-case letters"));
-  CHECK(mentions(problem_of(replaced("name: core", "name: edge")), "`edge` is the name of another port already"));
+  CHECK(mentions(problem_of(replaced("name: core", "name: edge")),
+                 "`edge` is the name of another port already"));
   CHECK(mentions(problem_of(replaced("net_af_packet0,iface=veth0", "eth0")), "neither a PCI address"));
-  CHECK(mentions(problem_of(replaced("'0000:00:05.0'", "'net_af_packet0,iface=b'")), "is the device of port `edge` already"));
+  CHECK(mentions(problem_of(replaced("'0000:00:05.0'", "'net_af_packet0,iface=b'")),
+                 "is the device of port `edge` already"));
   CHECK(mentions(problem_of("ports: {}"), "ports: a list of 1 to 16 entries is wanted here"));
   CHECK(problem_of("poll: busy") == "1: ports: is missing: a list with at least one port");
   CHECK(mentions(problem_of("ports: [{name: a}]"), "ports[0].device: is missing: a PCI address such as"));
@@ -124,7 +132,8 @@ TEST_CASE("wrong values are named with their line and what would be right") {
 
 TEST_CASE("addresses must be those of a host, in networks that belong to one port each") {
   const auto with = [](const std::string& address) { return problem_of(replaced("10.0.0.1/24", address)); };
-  CHECK(mentions(with("10.0.0.1"), "4: ports[0].addresses[0]: `10.0.0.1` is no IPv4 address with prefix length"));
+  CHECK(mentions(with("10.0.0.1"),
+                 "4: ports[0].addresses[0]: `10.0.0.1` is no IPv4 address with prefix length"));
   CHECK(mentions(with("10.0.0.0/24"), "is the network itself"));
   CHECK(mentions(with("10.0.0.255/24"), "is the broadcast address"));
   CHECK(mentions(with("127.0.0.1/24"), "cannot be the address of a host"));
@@ -133,18 +142,22 @@ TEST_CASE("addresses must be those of a host, in networks that belong to one por
 }
 
 TEST_CASE("routes need a network and a router on a port's network") {
-  CHECK(mentions(problem_of(replaced("10.0.0.254", "10.9.9.9")), "9: routes[0].via: 10.9.9.9 is in no network of a port"));
+  CHECK(mentions(problem_of(replaced("10.0.0.254", "10.9.9.9")),
+                 "9: routes[0].via: 10.9.9.9 is in no network of a port"));
   CHECK(mentions(problem_of(replaced("10.0.0.254", "10.0.0.1")), "is this node's own address"));
   CHECK(mentions(problem_of(replaced("0.0.0.0/0", "10.2.0.1/16")), "has bits set behind its prefix"));
   CHECK(mentions(problem_of(replaced("0.0.0.0/0", "10.0.0.0/24")), "is the network of port `edge` itself"));
-  CHECK(mentions(problem_of(replaced("    via: 10.0.0.254\n", "    via: 10.0.0.254\n  - {to: 0.0.0.0/0, via: 10.0.0.253}\n")),
+  CHECK(mentions(problem_of(replaced("    via: 10.0.0.254\n",
+                                     "    via: 10.0.0.254\n  - {to: 0.0.0.0/0, via: 10.0.0.253}\n")),
                  "has a route already"));
 }
 
 TEST_CASE("cores must be ones that this process may use, one for each worker") {
   const std::string core = std::to_string(allowed_cpus().front());
-  CHECK(mentions(problem_of(replaced("[" + core + "]", "[4711]")), "`4711` is no CPU that this process may use"));
-  CHECK(mentions(problem_of(replaced("[" + core + "]", "[" + core + ", " + core + "]")), "has a worker already"));
+  CHECK(mentions(problem_of(replaced("[" + core + "]", "[4711]")),
+                 "`4711` is no CPU that this process may use"));
+  CHECK(mentions(problem_of(replaced("[" + core + "]", "[" + core + ", " + core + "]")),
+                 "has a worker already"));
 }
 
 TEST_CASE("all mistakes of a file are reported at once") {
@@ -158,7 +171,8 @@ TEST_CASE("the commented example is right, apart from the cores of its machine")
   std::ostringstream text;
   text << file.rdbuf();
   const std::string problems = problem_of(text.str());
-  CHECK((problems == "none" || (problems.find(" | ") == std::string::npos && mentions(problems, "workers.cores"))));
+  CHECK((problems == "none" ||
+         (problems.find(" | ") == std::string::npos && mentions(problems, "workers.cores"))));
 }
 
 TEST_CASE("the nearest name is one with few letters changed, or none") {

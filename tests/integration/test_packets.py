@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""The network layer of byway-dataplane over real ports: ARP, echo, checksums, garbage, start and stop."""
+
+import os
+import pathlib
+import signal
+import subprocess
+
+from harness import GATEWAY, SPLIT, Bed, main, program, wait_until
+
+PROBE = str(pathlib.Path(__file__).with_name("probe.py"))
+
+
+def probe(bed, *arguments):
+    result = bed.client(["python3", PROBE, arguments[0], "eth0", *arguments[1:]])
+    assert result.returncode == 0, result.stderr
+    return result.stdout.split()
+
+
+def gateway_mac(bed):
+    command = bed.network.inside("gateway", ["cat", "/sys/class/net/to-client/address"])
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def metric(bed, name):
+    """A counter of the data plane. Publishing a set is how publish_set gets at it."""
+    return int(bed.publish(SPLIT.format(v1=1, v2=1), metric=name).split()[-1])
+
+
+def test_arp_requests_are_answered_with_the_port_s_address(bed):
+    assert probe(bed, "arp", GATEWAY, "3") == [gateway_mac(bed)] * 3
+
+
+def test_arp_for_addresses_of_others_is_not_answered(bed):
+    assert probe(bed, "arp", "10.80.0.77", "1") == []
+    assert probe(bed, "arp", "10.80.1.1", "1") == []  # ours, but on another port
+
+
+def test_ping_is_answered_with_its_bytes(bed):
+    for size in ("0", "1", "56", "1472"):
+        assert probe(bed, "ping", GATEWAY, "5", size) == ["5"], size
+
+
+def test_a_closed_port_answers_with_a_reset_and_a_wrong_checksum_with_nothing(bed):
+    reset_ack = "0x14"
+    assert probe(bed, "syn", GATEWAY, "9", "0") == [reset_ack]
+    before = metric(bed, "byway_net_drop_tcp_checksum_total")
+    assert probe(bed, "syn", GATEWAY, "9", "1") == []
+    assert metric(bed, "byway_net_drop_tcp_checksum_total") == before + 1
+
+
+def test_a_listener_of_the_policy_answers_a_syn_until_it_is_withdrawn(bed):
+    bed.publish(SPLIT.format(v1=1, v2=1))
+    syn_ack = "0x12"
+    assert probe(bed, "syn", GATEWAY, "80", "0") == [syn_ack]
+    bed.publish("listener default/demo/http 81\n")
+    reset_ack = "0x14"
+    assert probe(bed, "syn", GATEWAY, "80", "0") == [reset_ack]
+
+
+def test_a_virtual_address_of_the_policy_is_answered_while_a_listener_has_it(bed):
+    assert probe(bed, "arp", "10.80.0.99", "1") == []
+    bed.publish("listener default/demo/http 80 address=10.80.0.99\n")
+    assert probe(bed, "arp", "10.80.0.99", "1") == [gateway_mac(bed)]
+    assert probe(bed, "ping", "10.80.0.99", "1", "56") == ["1"]
+    bed.publish(SPLIT.format(v1=1, v2=1))
+    wait_until(lambda: probe(bed, "arp", "10.80.0.99", "1") == [], "the address is given up after its retirement")
+
+
+def test_garbage_frames_do_not_stop_the_data_plane_or_cost_it_buffers(fresh_bed):
+    for seed in ("1", "2", "3"):
+        probe(fresh_bed, "garbage", seed, "5000", gateway_mac(fresh_bed))
+        assert probe(fresh_bed, "ping", GATEWAY, "1", "56") == ["1"]
+    code = fresh_bed.processes.stop("dataplane")
+    log = fresh_bed.processes.log_tail("dataplane")
+    assert code == 0 and "all packet buffers came back" in log, f"{code}\n{log}"
+
+
+def test_two_workers_share_the_ports(fresh_bed):
+    if os.cpu_count() < 2:
+        return
+    fresh_bed.processes.stop("dataplane")
+    fresh_bed.node = lambda text: text + "\nworkers: {cores: [0, 1]}\n"
+    fresh_bed.start_dataplane()
+    assert probe(fresh_bed, "arp", GATEWAY, "3") == [gateway_mac(fresh_bed)] * 3
+    for _ in range(4):
+        assert probe(fresh_bed, "ping", GATEWAY, "5", "56") == ["5"]
+        assert probe(fresh_bed, "syn", GATEWAY, "9", "0") == ["0x14"]
+    assert fresh_bed.processes.stop("dataplane") == 0
+
+
+def test_an_interface_that_is_not_there_ends_with_code_1_and_its_name(fresh_bed):
+    fresh_bed.processes.stop("dataplane")
+    path = fresh_bed.node_file()
+    path.write_text(path.read_text().replace("iface=to-client", "iface=nowhere"))
+    result = subprocess.run(fresh_bed.network.inside("gateway", [program("tools/dataplane/byway-dataplane"), "--config", str(path)]),
+                            capture_output=True, text=True, timeout=20, check=False)
+    assert result.returncode == 1, result.stderr
+    assert "port client" in result.stderr and "iface=nowhere" in result.stderr, result.stderr
+
+
+def test_a_second_signal_ends_at_once(fresh_bed):
+    process = fresh_bed.processes.running["dataplane"]
+    process.send_signal(signal.SIGTERM)
+    assert fresh_bed.processes.stop("dataplane", signal.SIGINT, seconds=3) == 0
+
+
+main(globals(), make_bed=Bed)
