@@ -4,12 +4,13 @@ A target starts from tests/fuzz/corpus/NAME (kept in the repository) and collect
 build-fuzz/corpus/NAME; --merge-corpus adds to the kept corpus what reaches new code.
 """
 
+import concurrent.futures
 import pathlib
 import shlex
 import subprocess
 
 import builds
-from console import note
+from console import cores, note
 
 # One input may take this long before it counts as a hang, and this much memory before it is a leak.
 INPUT_SECONDS_MAX = 10
@@ -31,11 +32,15 @@ def fuzz(tally, arguments):
     if not targets:
         return
     builds.build("fuzz", [str(path.relative_to(directory)) for _, path in targets])
-    for number, (name, path) in enumerate(targets, 1):
-        run_target(tally, f"({number}/{len(targets)})", name, path, arguments)
+    note(f"{len(targets)} targets, {arguments.fuzz_seconds} s each, {cores()} at a time")
+    with concurrent.futures.ThreadPoolExecutor(cores()) as pool:
+        work = [pool.submit(run_target, name, path, arguments) for name, path in targets]
+        for number, done in enumerate(concurrent.futures.as_completed(work), 1):
+            judge(tally, f"({number}/{len(targets)})", *done.result(), arguments)
 
 
-def run_target(tally, counter, name, path, arguments):
+def run_target(name, path, arguments):
+    """Runs one target; returns its name, program, directories and what became of it."""
     directory = builds.build_directory("fuzz")
     found = directory / "corpus" / name
     kept = builds.ROOT / "tests/fuzz/corpus" / name
@@ -52,6 +57,10 @@ def run_target(tally, counter, name, path, arguments):
         command.append(str(kept))
     result = subprocess.run(command, cwd=builds.ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                             errors="replace", check=False)
+    return name, path, kept, found, result
+
+
+def judge(tally, counter, name, path, kept, found, result, arguments):
     runs = next((line.split()[-1] for line in result.stdout.splitlines() if "number_of_executed_units" in line), "?")
     if result.returncode == 0:
         tally.succeed()
