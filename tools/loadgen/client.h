@@ -72,6 +72,8 @@ class Client {
   [[nodiscard]] bool is_quiet() const { return waiting_count_ == 0; }
   /// Closes all connections.
   void close_all();
+  /// Gives the buffers of the request back: before their pool goes.
+  void release_request() { request_.clear(); }
 
   /// What was counted since the last clear_results(): called at the end of the warm-up.
   [[nodiscard]] const Results& results() const { return results_; }

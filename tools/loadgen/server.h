@@ -30,6 +30,8 @@ class Server final : public Acceptor {
   [[nodiscard]] bool start();
   void on_accept(Stream& stream) override;
   void close_all();
+  /// Gives the buffers of the answer back: before their pool goes.
+  void release_answer() { answer_.clear(); }
   [[nodiscard]] const ServerCounts& counts() const { return counts_; }
 
  private:

@@ -1,0 +1,137 @@
+#include "tools/loadgen/options.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "byway_version.h"
+
+namespace byway::loadgen {
+
+namespace {
+
+/// What the options say as text, checked and turned into values afterwards.
+struct Texts {
+  std::string address;
+  std::string target;
+  double warm_up_s = 1;
+  double duration_s = 10;
+  bool adaptive = false;
+};
+
+std::expected<net::SocketAddress, std::string> socket_address(const std::string& text) {
+  const auto colon = text.rfind(':');
+  const auto ip = net::parse_ipv4(text.substr(0, colon));
+  unsigned long tcp_port = 0;
+  if (colon != std::string::npos && colon + 1 < text.size() && text.size() - colon <= 6 &&
+      text.find_first_not_of("0123456789", colon + 1) == std::string::npos) {
+    tcp_port = std::stoul(text.substr(colon + 1));
+  }
+  if (!ip || tcp_port == 0 || tcp_port > 65'535) {
+    return std::unexpected(fmt::format("{}: not ADDRESS:PORT, as in 10.0.0.1:80", text));
+  }
+  return net::SocketAddress{net::IpAddress::from_v4(*ip), static_cast<std::uint16_t>(tcp_port)};
+}
+
+void add_common(CLI::App& app, Options& options, Texts& texts) {
+  app.add_option(
+         "--device", options.device,
+         "port: PCI address or vdev, e.g. net_memif0,role=client,socket=/run/m.sock,socket-abstract=no")
+      ->required();
+  app.add_option("--address", texts.address, "own address with prefix, e.g. 10.0.0.2/24")->required();
+  app.add_option("--gateway", options.gateway, "next hop for other networks");
+  app.add_option("--cpu", options.cpu, "CPU that the worker runs on")->capture_default_str();
+  app.add_option("--memory", options.memory_mib, "MiB for packet buffers")
+      ->capture_default_str()
+      ->check(CLI::Range(64, 65'536));
+  app.add_flag("--adaptive", texts.adaptive, "sleep when idle instead of polling all the time");
+}
+
+void add_client(CLI::App& client, Options& options, Texts& texts) {
+  Scenario& scenario = options.scenario;
+  add_common(client, options, texts);
+  client.add_option("--target", texts.target, "where requests go, ADDRESS:PORT")->required();
+  client.add_option("--host", scenario.host, "Host field, instead of the target's address");
+  client.add_option("--path", scenario.path, "path and query")->capture_default_str();
+  client.add_option("--method", scenario.method, "GET, POST, …")->capture_default_str();
+  client.add_option("--body", scenario.request_body_bytes, "bytes of body in each request")
+      ->check(CLI::Range(0u, body_bytes_max));
+  client.add_option("-c,--connections", scenario.connections, "connections")
+      ->capture_default_str()
+      ->check(CLI::Range(1u, connections_max));
+  client
+      .add_option("-r,--rate", scenario.rate,
+                  "requests a second, open loop: latency counts from when each was due; 0: closed loop")
+      ->check(CLI::Range(0.0, 1e8));
+  client.add_option("-d,--duration", texts.duration_s, "seconds that are measured")
+      ->capture_default_str()
+      ->check(CLI::Range(0.1, 86'400.0));
+  client.add_option("--warm-up", texts.warm_up_s, "seconds before, not counted")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 3'600.0));
+  client.add_option("--requests-per-connection", scenario.requests_per_connection,
+                    "close a connection after so many; 0: never");
+  client.add_option("--expect-status", scenario.expected_status, "any other status is a failure")
+      ->capture_default_str();
+  client.add_option("--json", options.json_file,
+                    "also write the report as JSON to this file, - for standard output");
+}
+
+/// Turns the texts into values; the error is a sentence.
+std::expected<void, std::string> convert(const Texts& texts, Options& options) {
+  const auto address = net::parse_prefix(texts.address);
+  if (!address)
+    return std::unexpected(fmt::format("--address {}: not ADDRESS/LENGTH, as in 10.0.0.2/24", texts.address));
+  options.address = *address;
+  if (!options.gateway.empty() && !net::parse_ipv4(options.gateway)) {
+    return std::unexpected(fmt::format("--gateway {}: not an IPv4 address", options.gateway));
+  }
+  if (options.role == Role::client) {
+    auto target = socket_address(texts.target);
+    if (!target) return std::unexpected("--target " + target.error());
+    options.scenario.target = *target;
+  }
+  const auto seconds = [](double value) { return Nanoseconds{static_cast<std::int64_t>(value * 1e9)}; };
+  options.scenario.warm_up = seconds(texts.warm_up_s);
+  options.scenario.duration = seconds(texts.duration_s);
+  options.busy_poll = !texts.adaptive;
+  return {};
+}
+
+}  // namespace
+
+std::expected<Options, int> parse_options(int argc, char** argv, const char* dpdk_version) {
+  Options options;
+  Texts texts;
+  CLI::App app{"byway-loadgen: HTTP/1.1 load from Byway's own stack, every answer checked"};
+  app.set_version_flag(
+      "--version",
+      fmt::format("byway-loadgen {}\n{}\nCLI11 {}\nfmt {}.{}.{}\n", BYWAY_VERSION, dpdk_version,
+                  CLI11_VERSION, FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100));
+  app.require_subcommand(1);
+  CLI::App* client = app.add_subcommand("client", "send requests and report rate, latency and failures");
+  CLI::App* server = app.add_subcommand("server", "answer requests until SIGTERM or Ctrl-C");
+  add_client(*client, options, texts);
+  add_common(*server, options, texts);
+  server->add_option("--port", options.tcp_port, "TCP port to listen on")->capture_default_str();
+  server->add_option("--body", options.response_body_bytes, "bytes of body in each answer")
+      ->capture_default_str()
+      ->check(CLI::Range(0u, body_bytes_max));
+  server->add_option("-c,--connections", options.scenario.connections, "most connections")
+      ->capture_default_str()
+      ->check(CLI::Range(1u, connections_max));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return std::unexpected(app.exit(error) == 0 ? 0 : 2);
+  }
+  options.role = server->parsed() ? Role::server : Role::client;
+  if (auto converted = convert(texts, options); !converted) {
+    fmt::print(stderr, "error: {}\n", converted.error());
+    return std::unexpected(2);
+  }
+  return options;
+}
+
+}  // namespace byway::loadgen
