@@ -23,8 +23,8 @@ class Generator {
   Generator& operator=(const Generator&) = delete;
 
   [[nodiscard]] std::expected<void, std::string> start();
-  /// Drains the worker (at most `grace`), waits for it and closes the port. Returns how many packet buffers did not
-  /// come back: 0, or there is a leak.
+  /// Drains the worker (at most `grace`), waits for it and closes the port. Returns how many packet buffers
+  /// did not come back: 0, or there is a leak.
   [[nodiscard]] std::uint32_t stop(Nanoseconds grace);
 
   /// Runs `step` on the worker's thread and waits for it.
