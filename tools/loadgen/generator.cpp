@@ -23,6 +23,36 @@ std::array<std::uint8_t, 16> random_secret() {
   return secret;
 }
 
+/// A memif connects in several messages: a shorter time would start anew before they have gone back and forth.
+constexpr Nanoseconds link_retry_interval = 300ms;
+
+constexpr const char* worker_counter_names[] = {
+#define BYWAY_COUNTER(name, kind, help) "worker " #name,
+#include "dataplane/worker_counters.def"
+#undef BYWAY_COUNTER
+};
+constexpr const char* net_counter_names[] = {
+#define BYWAY_DROP(reason, help) "ip drop_" #reason,
+#define BYWAY_COUNTER(name, kind, help) "ip " #name,
+#include "dataplane/net/counters.def"
+#undef BYWAY_DROP
+#undef BYWAY_COUNTER
+};
+constexpr const char* tcp_counter_names[] = {
+#define BYWAY_COUNTER(name, kind, help) "tcp " #name,
+#include "dataplane/tcp/counters.def"
+#undef BYWAY_COUNTER
+};
+
+template <typename Index, std::size_t count>
+void add_counters(std::string& text, const CounterBlock<Index>& block, const char* const (&names)[count]) {
+  static_assert(count == CounterBlock<Index>::size);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint64_t value = block.value(static_cast<Index>(i));
+    if (value != 0) text += fmt::format("  {} {}\n", names[i], value);
+  }
+}
+
 }  // namespace
 
 void wait_a_little(std::chrono::microseconds time) {
@@ -38,9 +68,10 @@ std::expected<std::unique_ptr<Generator>, std::string> Generator::create(const O
   if (auto started = start_eal(eal); !started) return std::unexpected(started.error());
 
   std::unique_ptr<Generator> generator(new Generator(rte_get_tsc_hz()));
-  // Three quarters of the memory are packet buffers; the rest is for rings and devices.
+  // Half of the memory is packet buffers; pools are laid out page by page, and rings and devices need the
+  // rest.
   const auto mbufs =
-      static_cast<std::uint32_t>(std::uint64_t{options.memory_mib} * (768 * 1024) / mbuf_bytes);
+      static_cast<std::uint32_t>(std::uint64_t{options.memory_mib} * (512 * 1024) / mbuf_bytes);
   auto buffers = BufferPool::create("loadgen", std::max(mbufs, mbufs_min));
   if (!buffers) return std::unexpected(buffers.error());
   generator->buffers_ = std::make_unique<BufferPool>(std::move(*buffers));
@@ -80,6 +111,20 @@ Generator::~Generator() {
   shared_.reset();
   buffers_.reset();
   stop_eal();
+}
+
+void Generator::tend() {
+  if (clock_.now() < next_retry_) return;
+  next_retry_ = clock_.now() + link_retry_interval;
+  static_cast<void>(port_->retry_link());
+}
+
+std::string Generator::counters_text() const {
+  std::string text;
+  add_counters(text, worker_counters_.block, worker_counter_names);
+  add_counters(text, net_counters_.block, net_counter_names);
+  add_counters(text, tcp_counters_.block, tcp_counter_names);
+  return text;
 }
 
 int Generator::run_worker(void* generator) {

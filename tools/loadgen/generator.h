@@ -30,8 +30,10 @@ class Generator {
   /// Runs `step` on the worker's thread and waits for it.
   template <typename Step>
   void on_worker(Step step);
-  /// Once in a while: reconnects a memif client.
-  void tend() { static_cast<void>(port_->retry_link()); }
+  /// From time to time, as often as you like: reconnects a memif client whose server was not there yet.
+  void tend();
+  /// "name value" of every counter of the worker, IP and TCP that is not zero: why nothing works.
+  [[nodiscard]] std::string counters_text() const;
   [[nodiscard]] bool is_link_up() const { return port_->is_link_up(); }
   /// Nanoseconds that the worker was busy, and that it ran, since its start.
   [[nodiscard]] std::uint64_t busy_ns() const { return worker_counters_.block.value(WorkerCounter::busy_ns); }
@@ -53,6 +55,7 @@ class Generator {
   OwnCounters<tcp::CounterIndex> tcp_counters_;
   std::unique_ptr<Worker> worker_;
   bool runs_ = false;
+  Instant next_retry_{};
 };
 
 /// How often the main thread looks whether the worker has done a command.

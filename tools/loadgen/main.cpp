@@ -19,7 +19,7 @@ namespace {
 volatile sig_atomic_t stop_asked = 0;
 
 /// Connections get this long to come about before the run is given up.
-constexpr std::chrono::seconds connect_time_max{30};
+constexpr std::chrono::seconds connect_time_max{10};
 /// Requests under way at the end of the measurement may still be answered in this time.
 constexpr Nanoseconds quiet_time_max{1s};
 
@@ -108,6 +108,7 @@ int run_client(const Options& options) {
         "no connection to the target within {} s: is the port's other side up (link {}), and does "
         "the target listen?",
         connect_time_max.count(), (*generator)->is_link_up() ? "up" : "down"));
+    fmt::print(stderr, "what was counted:\n{}", (*generator)->counters_text());
   } else {
     wait_until(**generator, Steady::now() + options.scenario.warm_up);
     const Results results = measure(**generator, application, options.scenario.duration, facts);
@@ -137,6 +138,8 @@ int run_server(const Options& options) {
              counts.requests, counts.refused_heads, counts.wrong_bodies, counts.no_memory,
              100 * static_cast<double>((*generator)->busy_ns()) /
                  static_cast<double>(std::max<std::uint64_t>(1, (*generator)->total_ns())));
+  if (counts.requests == 0)
+    fmt::print(stderr, "no request came; what was counted:\n{}", (*generator)->counters_text());
   if (!stop(**generator)) return 1;
   return counts.refused_heads + counts.wrong_bodies + counts.no_memory == 0 ? 0 : 1;
 }
