@@ -188,16 +188,18 @@ bool Port::is_link_up() const {
 }
 
 bool Port::retry_link() {
-  if (!info_.reconnects || is_link_up()) return false;
+  if (!info_.reconnects) return false;
+  if (is_link_up()) {
+    // Connecting takes several messages, so the link comes up some time after the start.
+    return !gate_open_.exchange(true, std::memory_order_acq_rel);
+  }
   gate_open_.store(false, std::memory_order_release);
   for (std::uint16_t queue = 0; queue < info_.queue_pairs; ++queue) {
     if (inside_[queue].load(std::memory_order_acquire) != 0) return false;  // asked; next time then
   }
   if (started_) rte_eth_dev_stop(id_);
   started_ = rte_eth_dev_start(id_) == 0;
-  if (!is_link_up()) return false;
-  gate_open_.store(true, std::memory_order_release);
-  return true;
+  return false;
 }
 
 std::uint16_t Port::rx_burst(std::uint16_t queue, std::span<rte_mbuf*> out) {

@@ -23,7 +23,8 @@ std::array<std::uint8_t, 16> random_secret() {
   return secret;
 }
 
-/// A memif connects in several messages: a shorter time would start anew before they have gone back and forth.
+/// A memif connects in several messages: a shorter time would start anew before they have gone back and
+/// forth.
 constexpr Nanoseconds link_retry_interval = 300ms;
 
 constexpr const char* worker_counter_names[] = {
@@ -134,6 +135,7 @@ int Generator::run_worker(void* generator) {
 
 std::expected<void, std::string> Generator::start() {
   if (auto started = port_->start(); !started) return started;
+  next_retry_ = clock_.now() + link_retry_interval;
   if (!launch_worker(0, &Generator::run_worker, this)) return std::unexpected("the worker does not start");
   runs_ = true;
   return {};
