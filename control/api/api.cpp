@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <charconv>
 #include <exception>
+#include <map>
 
 #include "byway_version.h"
 #include "control/api/metrics.h"
 #include "control/api/render.h"
 #include "control/api/status_object.h"
+#include "control/reader/json.h"
 #include "control/resources/text_rules.h"
 
 namespace byway::control::api {
@@ -144,7 +146,7 @@ Response Api::handle_byway(const Request& request, const Segments& segments) {
   if (segments.size() == 3 && what == "workers")
     return is_read(request) ? workers(request) : not_allowed(request, "GET");
   if (segments.size() == 3 && what == "connections")
-    return is_read(request) ? command(request, "connections") : not_allowed(request, "GET");
+    return is_read(request) ? connections(request) : not_allowed(request, "GET");
   return not_found(request);
 }
 
@@ -165,6 +167,23 @@ Response Api::metrics() const {
   return response;
 }
 
+namespace {
+
+/// What the data plane says of its workers (core, load, connections…), by their id; nothing if it does not.
+std::map<std::string, Node> worker_details(DataPlane& data_plane) {
+  std::map<std::string, Node> details;
+  auto answer = data_plane.command("workers", "", std::chrono::steady_clock::now() + command_timeout);
+  if (!answer) return details;
+  auto document = reader::read_json(*answer);
+  if (!document) return details;
+  if (Node* list = document->find("workers"))
+    for (Node& item : list->items)
+      if (const Node* id = item.find("id")) details.emplace(id->text, std::move(item));
+  return details;
+}
+
+}  // namespace
+
 Response Api::workers(const Request& request) const {
   if (auto good = no_parameters(request); !good) return good.error();
   const DataPlaneView view = data_plane_ ? data_plane_->view() : DataPlaneView{};
@@ -177,26 +196,35 @@ Response Api::workers(const Request& request) const {
     node.add("reason", Node::string(view.reason.empty() ? "no data plane" : view.reason));
   node.add("revision", Node::number(static_cast<std::int64_t>(state->revision)));
   node.add("applied", Node::boolean(state->ticket != 0 && engine_.publisher().applied() >= state->ticket));
-  if (view.is_connected) {
-    node.add("instance", Node::string(fmt::format("{:016x}", view.instance)));
-    node.add("generation", Node::number(static_cast<std::int64_t>(view.generation)));
-  }
-  Node& items = node.add("items", Node::list());
+  node.add("generation", Node::number(static_cast<std::int64_t>(view.generation)));
+  if (view.is_connected) node.add("instance", Node::string(fmt::format("{:016x}", view.instance)));
+  Node& list = node.add("workers", Node::list());
+  if (!view.is_connected) return respond_rendered(request, 200, node);
+  std::map<std::string, Node> details = worker_details(*data_plane_);
   for (const DataPlaneView::Worker& worker : view.workers) {
     Node item = Node::object();
-    item.add("worker", Node::number(worker.index));
+    item.add("id", Node::number(worker.index));
     item.add("running", Node::boolean(worker.is_running));
     item.add("generation", Node::number(static_cast<std::int64_t>(worker.generation)));
-    item.add("upToDate", Node::boolean(worker.is_running && worker.generation >= view.generation));
-    items.items.push_back(std::move(item));
+    for (reader::Member& detail : details[std::to_string(worker.index)].members)
+      if (item.find(detail.name) == nullptr) item.add(detail.name, std::move(detail.value));
+    list.items.push_back(std::move(item));
   }
   return respond_rendered(request, 200, node);
 }
 
-Response Api::command(const Request& request, std::string_view name) {
-  if (auto good = no_parameters(request); !good) return good.error();
+Response Api::connections(const Request& request) {
+  if (auto good = no_parameters(request, {"limit"}); !good) return good.error();
+  std::string arguments;
+  if (auto it = request.query.find("limit"); it != request.query.end()) {
+    if (it->second.empty() || it->second.size() > 6 ||
+        it->second.find_first_not_of("0123456789") != std::string::npos)
+      return respond_error(400, "BadRequest", "query parameter limit: is a number");
+    arguments = "limit=" + it->second;
+  }
   if (data_plane_ == nullptr) return respond_error(503, "ServiceUnavailable", "no data plane is connected");
-  auto answer = data_plane_->command(name, "", std::chrono::steady_clock::now() + command_timeout);
+  auto answer =
+      data_plane_->command("connections", arguments, std::chrono::steady_clock::now() + command_timeout);
   if (!answer) return respond_error(answer.error().code, "ServiceUnavailable", answer.error().message);
   return {200, "application/json", std::move(*answer)};
 }

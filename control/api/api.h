@@ -53,7 +53,6 @@ class Api {
     std::string object_namespace;  ///< "" for all namespaces, and for kinds without
     std::string name;              ///< "" for a collection
   };
-  enum class Reading : std::uint8_t { found, not_found };
 
   Response route(const Request& request);
   Response handle_kinds(const Request& request, const Segments& segments);
@@ -69,7 +68,7 @@ class Api {
   Response list_revisions(const Request& request);
   Response rollback(const Request& request, std::string_view number);
   Response workers(const Request& request) const;
-  Response command(const Request& request, std::string_view name);
+  Response connections(const Request& request);
   Response metrics() const;
   Response ready() const;
 

@@ -296,9 +296,11 @@ HttpServer::~HttpServer() {
   stop();
 }
 
-std::expected<void, std::string> HttpServer::listen_unix(const std::string& path, UnixPolicy policy) {
+std::expected<void, std::string> HttpServer::listen_unix(const std::string& path, UnixPolicy policy,
+                                                         bool is_metrics_only) {
   auto listener = open_unix_listener(path, policy);
   if (!listener) return std::unexpected(listener.error());
+  listener->tcp.is_metrics_only = is_metrics_only;
   implementation_->add(std::move(*listener));
   return {};
 }

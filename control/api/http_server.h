@@ -47,7 +47,8 @@ class HttpServer {
 
   /// Listens on a path. A socket that is left over from before is replaced, another kind of file is not.
   /// Owner, group and mode are such that whom `policy` lets in can connect.
-  std::expected<void, std::string> listen_unix(const std::string& path, UnixPolicy policy);
+  std::expected<void, std::string> listen_unix(const std::string& path, UnixPolicy policy,
+                                               bool is_metrics_only = false);
 
   /// Refused: beyond loopback without TLS, or without tokens (unless for metrics only).
   std::expected<std::uint16_t, std::string> listen_tcp(TcpOptions options);

@@ -24,11 +24,11 @@ Node text_list(const std::vector<std::string>& texts) {
 Node written_node(const Written& written) {
   const ObjectKey& key = written.object->key;
   Node node = Node::object();
-  node.add("action", Node::string(to_string(written.action)));
-  node.add("apiVersion", Node::string(key.kind->api_version()));
   node.add("kind", Node::string(key.kind->name));
+  node.add("apiVersion", Node::string(key.kind->api_version()));
   if (!key.object_namespace.empty()) node.add("namespace", Node::string(key.object_namespace));
   node.add("name", Node::string(key.name));
+  node.add("result", Node::string(to_string(written.action)));
   node.add("resourceVersion", Node::string(std::to_string(written.object->resource_version)));
   std::vector<std::string> texts;
   for (const resources::Finding& warning : written.warnings)
@@ -90,9 +90,9 @@ Node render(const Receipt& receipt) {
     item.add("worker", Node::number(worker.index));
     item.add("applied", Node::boolean(worker.is_applied));
     if (worker.is_applied)
-      item.add("microseconds", Node::number(static_cast<std::int64_t>(worker.apply_ns / 1000)));
+      item.add("applyNs", Node::number(static_cast<std::int64_t>(worker.apply_ns)));
     else
-      item.add("reason", Node::string("late: runs an older generation"));
+      item.add("reason", Node::string("late: it runs an older generation"));
     workers.items.push_back(std::move(item));
   }
   node.add("workers", std::move(workers));
@@ -105,19 +105,19 @@ Node render(const Outcome& outcome, bool is_dry_run, const Receipt* receipt) {
   node.add("apiVersion", Node::string("byway.dev/v1alpha1"));
   node.add("dryRun", Node::boolean(is_dry_run));
   node.add("revision", Node::number(static_cast<std::int64_t>(outcome.revision)));
-  Node objects = Node::list();
-  for (const Written& written : outcome.objects) objects.items.push_back(written_node(written));
-  node.add("objects", std::move(objects));
+  Node results = Node::list();
+  for (const Written& written : outcome.objects) results.items.push_back(written_node(written));
+  node.add("results", std::move(results));
   if (receipt != nullptr) node.add("receipt", render(*receipt));
   return node;
 }
 
 Node render(const Revision& revision) {
   Node node = Node::object();
-  node.add("number", Node::number(static_cast<std::int64_t>(revision.number)));
+  node.add("revision", Node::number(static_cast<std::int64_t>(revision.number)));
   node.add("resourceVersion", Node::string(std::to_string(revision.resource_version)));
   node.add("time", Node::string(revision.time));
-  node.add("author", Node::string(revision.author));
+  node.add("by", Node::string(revision.author));
   node.add("summary", Node::string(revision.summary));
   return node;
 }

@@ -97,7 +97,7 @@ void Api::audit(const Request& request, const WriteParameters& parameters, const
       request.caller.name, request.method, request.path, parameters.is_dry_run, response.status, 0, {}, ""};
   if (refusal != nullptr) record.message = refusal->message;
   if (outcome != nullptr) {
-    record.revision = outcome->revision;
+    if (!parameters.is_dry_run) record.revision = outcome->revision;
     for (const Written& written : outcome->objects)
       if (written.action != WriteAction::unchanged)
         record.objects.push_back(fmt::format("{} {} {}", to_string(written.action),
@@ -129,7 +129,7 @@ Response Api::list_revisions(const Request& request) {
   Node list = Node::object();
   list.add("kind", Node::string("RevisionList"));
   list.add("apiVersion", Node::string("byway.dev/v1alpha1"));
-  Node& items = list.add("items", Node::list());
+  Node& items = list.add("revisions", Node::list());
   for (const Revision& revision : *revisions) items.items.push_back(render(revision));
   return respond_rendered(request, 200, list);
 }

@@ -284,10 +284,11 @@ void Engine::update_statuses(State& next) const {
   const std::string now = clock_();
   next.progress.resize_to(next.objects);
   next.statuses.clear();
+  next.applied = publisher_.applied();
   for (const auto& [key, status] : next.resolved) {
     std::shared_ptr<Message> dated(status->New());
     dated->CopyFrom(*status);
-    if (!next.progress.is_applied(key, publisher_.applied())) mark_pending(*dated);
+    if (!next.progress.is_applied(key, next.applied)) mark_pending(*dated);
     const auto previous = status_of(before->statuses, key);
     carry_times(previous.get(), *dated, now);
     next.statuses.emplace(key, std::move(dated));
@@ -301,6 +302,9 @@ void Engine::publish(State& next) {
 
 void Engine::on_publish_progress() {
   const std::lock_guard lock(write_mutex_);
+  const std::shared_ptr<const State> before = state();
+  // Endpoints change a thousand times more often than Gateways: then there is nothing to rewrite.
+  if (!before->progress.differs(before->applied, publisher_.applied())) return;
   State next = *state();
   update_statuses(next);
   install(std::make_shared<State>(std::move(next)));
@@ -373,7 +377,8 @@ std::expected<void, std::string> Engine::load() {
     return std::unexpected(fmt::format("what is stored cannot be compiled: {}", compiled.error()));
   next.compiled = std::make_shared<CompiledSet>(std::move(*compiled));
   update_statuses(next);
-  publish(next);
+  // A store that was never written to knows nothing: what the data plane runs by itself stays.
+  if (next.resource_version != 0) publish(next);
   install(std::make_shared<State>(std::move(next)));
   return {};
 }

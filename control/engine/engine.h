@@ -67,6 +67,7 @@ struct State {
   std::uint64_t resource_version = 0;
   std::uint64_t revision = 0;
   Ticket ticket = 0;
+  Ticket applied = 0;  ///< what the data plane ran when the statuses were made
 };
 
 class Engine {

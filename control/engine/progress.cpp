@@ -42,6 +42,12 @@ bool ProgressMap::is_applied(const ObjectKey& key, Ticket applied) const {
   return it == gateways_.end() || (it->second.since != 0 && it->second.since <= applied);
 }
 
+bool ProgressMap::differs(Ticket applied_before, Ticket applied_now) const {
+  for (const auto& [key, progress] : gateways_)
+    if (is_applied(key, applied_before) != is_applied(key, applied_now)) return true;
+  return false;
+}
+
 void mark_pending(google::protobuf::Message& status) {
   if (status.GetDescriptor() != resources::GatewayStatus::descriptor()) return;
   auto& gateway = static_cast<resources::GatewayStatus&>(status);

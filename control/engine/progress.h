@@ -18,6 +18,8 @@ class ProgressMap {
   void note_published(Ticket ticket);
   /// True for what is no Gateway.
   [[nodiscard]] bool is_applied(const ObjectKey& key, Ticket applied) const;
+  /// Whether is_applied differs for some Gateway between two moments.
+  [[nodiscard]] bool differs(Ticket applied_before, Ticket applied_now) const;
 
  private:
   struct Progress {

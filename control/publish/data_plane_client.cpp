@@ -1,0 +1,271 @@
+#include "control/publish/data_plane_client.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "control/publish/metrics_text.h"
+#include "control/shm/apply_times.h"
+
+namespace byway::control {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr const char* publisher_name = "byway-agent";
+constexpr const char* command_name = "byway-agent-commands";
+
+/// installer.h's word for a set that may be taken later.
+constexpr std::string_view straggler_prefix = "stragglers:";
+
+int http_status(shm::AnswerStatus status) {
+  switch (status) {
+    case shm::AnswerStatus::ok:
+      return 200;
+    case shm::AnswerStatus::unknown_command:
+      return 501;
+    case shm::AnswerStatus::invalid_arguments:
+      return 400;
+    case shm::AnswerStatus::failed:
+      return 502;
+    case shm::AnswerStatus::timed_out:
+      return 504;
+    case shm::AnswerStatus::busy:
+      return 503;
+  }
+  return 502;
+}
+
+std::vector<std::uint64_t> times_of(const shm::ControlPage& page, std::uint64_t generation) {
+  return shm::apply_times(page, generation, page.publication.published_at_ns.load(std::memory_order_relaxed));
+}
+
+}  // namespace
+
+DataPlaneClient::~DataPlaneClient() {
+  stop();
+}
+
+void DataPlaneClient::start(std::function<void()> on_progress) {
+  on_progress_ = std::move(on_progress);
+  thread_ = std::thread([this] { run(); });
+}
+
+void DataPlaneClient::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_stopping_ = true;
+  }
+  work_.notify_all();
+  progressed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+Ticket DataPlaneClient::publish(std::shared_ptr<const CompiledSet> set, std::uint64_t revision) {
+  const std::lock_guard lock(mutex_);
+  wanted_ = {wanted_.ticket + 1, revision, std::move(set)};
+  work_.notify_all();
+  return wanted_.ticket;
+}
+
+Ticket DataPlaneClient::applied() const {
+  const std::lock_guard lock(mutex_);
+  return applied_;
+}
+
+std::shared_ptr<shm::ChannelClient> DataPlaneClient::channel() const {
+  const std::lock_guard lock(mutex_);
+  return channel_;
+}
+
+bool DataPlaneClient::has_work() const {
+  return wanted_.ticket > handed_.ticket || (!handed_.refused.empty() && Clock::now() >= handed_.retry_at);
+}
+
+void DataPlaneClient::run() {
+  std::unique_lock lock(mutex_);
+  while (!is_stopping_) {
+    const bool is_connected = channel_ != nullptr && channel_->is_connected();
+    if (channel_ != nullptr && !is_connected) disconnect("the data plane closed the connection");
+    if (channel_ == nullptr) {
+      lock.unlock();
+      connect();
+      lock.lock();
+      if (channel_ == nullptr) {
+        work_.wait_for(lock, reconnect_interval, [this] { return is_stopping_; });
+        continue;
+      }
+    }
+    if (has_work()) {
+      const Wanted wanted = wanted_;
+      lock.unlock();
+      hand_over(wanted);
+      lock.lock();
+    }
+    watch_workers();
+    const Ticket shown = applied_;
+    lock.unlock();
+    // Outside the lock: the engine takes its own, under which it calls us.
+    if (shown != reported_) {
+      reported_ = shown;
+      if (on_progress_) on_progress_();
+    }
+    lock.lock();
+    const bool is_waiting =
+        channel_ != nullptr && handed_.refused.empty() && !handed_.is_applied && handed_.ticket != 0;
+    work_.wait_for(lock, is_waiting ? progress_interval : idle_interval,
+                   [this] { return is_stopping_ || has_work(); });
+  }
+}
+
+void DataPlaneClient::connect() {
+  auto connected = shm::ChannelClient::connect(socket_path_, publisher_name, Clock::now() + handover_timeout);
+  const std::lock_guard lock(mutex_);
+  if (!connected) {
+    disconnected_reason_ = connected.error().text;
+    return;
+  }
+  channel_ = std::move(*connected);
+  disconnected_reason_.clear();
+  last_generation_ = channel_->welcome().generation;
+  // What it runs may be ours or not: the newest set is handed over in any case.
+  handed_ = {};
+}
+
+/// Under the lock.
+void DataPlaneClient::disconnect(std::string reason) {
+  channel_.reset();
+  disconnected_reason_ = std::move(reason);
+  handed_ = {};
+  applied_ = 0;
+}
+
+/// The descriptor of a blob in a sealed memfd; made anew only when the blob is another than before.
+int DataPlaneClient::sealed(std::shared_ptr<const shm::BlobBytes>& held, shm::OwnedFd& fd,
+                            const std::shared_ptr<const shm::BlobBytes>& blob, const char* name) {
+  if (held == blob && fd.is_open()) return fd.get();
+  auto made = shm::make_sealed_memfd(name, *blob);
+  if (!made) return -1;
+  fd = std::move(*made);
+  held = blob;
+  return fd.get();
+}
+
+void DataPlaneClient::hand_over(const Wanted& wanted) {
+  const std::shared_ptr<shm::ChannelClient> line = channel();
+  shm::SetToPublish set;
+  set.generation = last_generation_ + 1;
+  set.revision = wanted.revision;
+  set.policy_fd = sealed(sealed_.policy, sealed_.policy_fd, wanted.set->policy, "byway-policy");
+  set.endpoints_fd =
+      sealed(sealed_.endpoints, sealed_.endpoints_fd, wanted.set->endpoints, "byway-endpoints");
+  set.secrets_fd = sealed(sealed_.secrets, sealed_.secrets_fd, wanted.set->secrets, "byway-secrets");
+  const bool has_blobs = set.policy_fd >= 0 && set.endpoints_fd >= 0 && set.secrets_fd >= 0;
+  auto receipt =
+      has_blobs
+          ? line->publish(set, shm::WaitFor::accepted, Clock::now() + handover_timeout)
+          : std::unexpected(shm::ChannelError{shm::ChannelError::Kind::timed_out, "no memory for a memfd"});
+  const std::lock_guard lock(mutex_);
+  if (!receipt && receipt.error().kind != shm::ChannelError::Kind::timed_out)
+    return disconnect(receipt.error().text);
+  handed_ = {wanted.ticket, set.generation, "", false, Clock::time_point::max()};
+  if (receipt && receipt->result != shm::ReceiptResult::refused) {
+    last_generation_ = set.generation;
+    return;
+  }
+  handed_.refused = receipt ? receipt->reason : receipt.error().text;
+  // Sets in use are given back with time; an unanswered set may have been published after all, so that the
+  // next number must be greater. What was refused for its content would be refused again.
+  if (!receipt) last_generation_ = set.generation;
+  if (!receipt || receipt->reason.starts_with(straggler_prefix))
+    handed_.retry_at = Clock::now() + straggler_interval;
+  progressed_.notify_all();
+}
+
+/// Under the lock: has every worker taken up what was handed over?
+void DataPlaneClient::watch_workers() {
+  if (channel_ == nullptr || handed_.ticket == 0 || handed_.is_applied || !handed_.refused.empty()) return;
+  const auto times = times_of(channel_->regions().control(), handed_.generation);
+  if (std::ranges::find(times, shm::apply_time_pending) != times.end()) return;
+  // Before the first worker has begun nothing runs at all.
+  if (std::ranges::all_of(times, [](std::uint64_t time) { return time == shm::apply_time_no_worker; }))
+    return;
+  handed_.is_applied = true;
+  applied_ = handed_.ticket;
+  progressed_.notify_all();
+}
+
+Receipt DataPlaneClient::await(Ticket ticket, Deadline deadline) {
+  std::unique_lock lock(mutex_);
+  progressed_.wait_until(lock, deadline, [&] {
+    const bool is_refused = handed_.ticket >= ticket && !handed_.refused.empty();
+    return is_stopping_ || applied_ >= ticket || is_refused;
+  });
+  Receipt receipt;
+  receipt.generation = handed_.ticket >= ticket ? handed_.generation : 0;
+  if (channel_ == nullptr) {
+    receipt.reason = disconnected_reason_;
+    return receipt;
+  }
+  if (applied_ < ticket && handed_.ticket >= ticket && !handed_.refused.empty()) {
+    receipt.state = ReceiptState::refused;
+    receipt.reason = handed_.refused;
+    return receipt;
+  }
+  receipt.state = applied_ >= ticket ? ReceiptState::applied : ReceiptState::late;
+  if (receipt.generation == 0) return receipt;
+  const auto times = times_of(channel_->regions().control(), receipt.generation);
+  for (std::size_t i = 0; i < times.size(); ++i)
+    if (times[i] != shm::apply_time_no_worker)
+      receipt.workers.push_back({static_cast<std::uint32_t>(i), times[i] != shm::apply_time_pending,
+                                 times[i] == shm::apply_time_pending ? 0 : times[i]});
+  return receipt;
+}
+
+DataPlaneView DataPlaneClient::view() const {
+  DataPlaneView view;
+  std::shared_ptr<shm::ChannelClient> line;
+  {
+    const std::lock_guard lock(mutex_);
+    line = channel_;
+    view.reason = disconnected_reason_;
+  }
+  if (line == nullptr) return view;
+  const shm::ControlPage& page = line->regions().control();
+  view.is_connected = true;
+  view.instance = page.instance;
+  view.generation =
+      shm::GenerationWord(page.publication.published.load(std::memory_order_acquire)).generation();
+  for (std::uint32_t i = 0; i < page.worker_count; ++i) {
+    const std::uint64_t running = page.workers[i].running.load(std::memory_order_acquire);
+    const bool is_running = running != shm::worker_absent;
+    view.workers.push_back({i, is_running, is_running ? running : 0});
+  }
+  return view;
+}
+
+std::string DataPlaneClient::metrics_text() const {
+  const std::shared_ptr<shm::ChannelClient> line = channel();
+  return line == nullptr ? std::string() : prometheus_text(line->regions().counters());
+}
+
+std::expected<std::string, CommandFailure> DataPlaneClient::command(std::string_view name,
+                                                                    std::string_view arguments,
+                                                                    Clock::time_point deadline) {
+  const std::lock_guard lock(command_mutex_);
+  if (command_channel_ == nullptr || !command_channel_->is_connected()) {
+    auto connected = shm::ChannelClient::connect(socket_path_, command_name, deadline);
+    if (!connected)
+      return std::unexpected(CommandFailure{503, fmt::format("no data plane: {}", connected.error().text)});
+    command_channel_ = std::move(*connected);
+  }
+  auto answer = command_channel_->command(name, arguments, deadline);
+  if (!answer) return std::unexpected(CommandFailure{503, answer.error().text});
+  if (answer->status != shm::AnswerStatus::ok)
+    return std::unexpected(CommandFailure{
+        http_status(answer->status), answer->text.empty() ? "the data plane gave no reason" : answer->text});
+  return std::move(answer->text);
+}
+
+}  // namespace byway::control
