@@ -96,7 +96,7 @@ bool Codec::send_bytes(std::string_view bytes, Memory memory) {
 }
 
 bool Codec::flush() {
-  if (!unsent_.empty() && stream_->writable() > 0) stream_->write(unsent_);
+  if (!unsent_.empty()) stream_->write(unsent_);
   return unsent_.empty();
 }
 

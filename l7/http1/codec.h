@@ -3,8 +3,8 @@
 //   stream.readable ── receive_content ──> slices of content          (framing is dropped on the way)
 //   slices of content ── send_content ──> unsent ── flush ──> stream  (framing is added on the way)
 //
-// `unsent` holds only what the stream did not take at once: a head, a chunk. While anything is in it room()
-// is 0, so nothing is read on the other side, and TCP's window carries the pressure on.
+// `unsent` holds only what the stream did not take at once: the rest of a head, of a chunk. While anything is
+// in it room() is 0, so nothing is read on the other side, and TCP's window carries the pressure on.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +26,11 @@ enum class Received : std::uint8_t {
   no_memory,  ///< chain nodes are out; try again later
 };
 
+/// Content that is taken beyond what the stream has room for. A stream tells when it has room again only
+/// after a write that fell short (Stream::on_writable), so there must be one; a segment's worth of it also
+/// keeps chunks from becoming tiny when the room is.
+inline constexpr Bytes overcommit_bytes = 1460;
+
 class Codec {
  public:
   /// Moves up to `count_max` (above 0) bytes of content from the stream to the end of `out`.
@@ -34,8 +39,8 @@ class Codec {
   /// Why receive_content() answered `invalid` or `truncated`.
   [[nodiscard]] Refusal refusal() const { return reader_.refusal(); }
 
-  /// How many bytes of content may be sent now. 0 while the stream has no room, or did not take all yet.
-  [[nodiscard]] Bytes room() const { return unsent_.empty() ? stream_->writable() : 0; }
+  /// How many bytes of content may be sent now. 0 while the stream has not taken everything yet.
+  [[nodiscard]] Bytes room() const { return unsent_.empty() ? stream_->writable() + overcommit_bytes : 0; }
   /// Frames and sends all of `content`, which is at most room(). False: no memory; nothing was changed.
   [[nodiscard]] bool send_content(Rope& content, Memory memory);
   /// Sends the end of the content. False: no memory; nothing was changed.

@@ -4,7 +4,7 @@ namespace byway::l7::http1 {
 
 // Also searches what has not been searched for LF LF and LF CR LF: the end of a head, or bytes that the
 // parser refuses.
-bool HeadReader::is_attempt_due(const Rope& readable) {
+bool HeadReader::is_attempt_due(const Rope& readable, std::size_t head_bytes_limit) {
   bool is_end_seen = false;
   Bytes offset = 0;
   for (const Slice& slice : readable) {
@@ -21,7 +21,8 @@ bool HeadReader::is_attempt_due(const Rope& readable) {
     offset = end;
   }
   searched_bytes_ = readable.size();
-  return readable.size() > attempted_bytes_ && (is_end_seen || readable.size() / 2 >= attempted_bytes_);
+  if (readable.size() <= attempted_bytes_) return false;
+  return is_end_seen || readable.size() / 2 >= attempted_bytes_ || readable.size() >= head_bytes_limit;
 }
 
 }  // namespace byway::l7::http1

@@ -3,8 +3,8 @@
 // Nearly every head lies in one slice and is parsed where it is. One that does not is put together in the
 // worker's scratch, so a connection that waits for the rest of a head holds nothing but the slices
 // themselves. As the scratch is shared, each attempt begins anew: one is made when an end of a head seems to
-// have come, or the bytes have doubled, so that all attempts together stay linear in the head's length
-// however it was cut.
+// have come, or the bytes have doubled or fill the scratch, so that all attempts together stay linear in the
+// head's length however it was cut.
 #pragma once
 
 #include <algorithm>
@@ -31,7 +31,7 @@ class HeadReader {
       result = parser.parse(base, front.size(), head);
       attempted_bytes_ = front.size();
     }
-    if (result == ParseResult::incomplete && is_attempt_due(readable)) {
+    if (result == ParseResult::incomplete && is_attempt_due(readable, scratch.size())) {
       const auto size = static_cast<Bytes>(std::min<std::size_t>(readable.size(), scratch.size()));
       readable.copy_to(0, {reinterpret_cast<std::uint8_t*>(scratch.data()), size});
       base = scratch.data();
@@ -46,7 +46,7 @@ class HeadReader {
   [[nodiscard]] bool has_begun() const { return attempted_bytes_ > 0; }
 
  private:
-  [[nodiscard]] bool is_attempt_due(const Rope& readable);
+  [[nodiscard]] bool is_attempt_due(const Rope& readable, std::size_t head_bytes_limit);
 
   Bytes searched_bytes_ = 0;   // were searched for an end
   Bytes attempted_bytes_ = 0;  // were given to a parser

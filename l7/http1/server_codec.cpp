@@ -155,6 +155,7 @@ void ServerCodec::answer_and_close(std::uint16_t status, ResponseFlag flag) {
   if (is_sent) record.status = status;
   account(context_, record);
   if (is_sent) return linger();
+  context_.telemetry.count(Counter::memory_aborts);
   abort_stream();
 }
 

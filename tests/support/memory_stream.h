@@ -53,9 +53,10 @@ class MemoryStream final : public Stream {
   /// The stream ends, whoever wanted it.
   void end(StreamEnd how) {
     if (!is_open_) return;
-    is_open_ = false;
+    is_ended_ = true;  // inside on_closed the handler may still ask, but nothing else
     StreamHandler* handler = std::exchange(handler_, nullptr);
     if (handler != nullptr) handler->on_closed(*this, how);
+    let_go();
   }
   /// From now on the send buffer takes `bytes` more, and announces it if a write fell short.
   void set_room(Bytes bytes) {
@@ -67,10 +68,12 @@ class MemoryStream final : public Stream {
   }
   /// What was written stays in the send queue (bytes_sent() stands still) until this is undone.
   void hold_output(bool is_held) {
-    if (!is_held) sent_bytes_ = written_.size();
+    if (!is_held) sent_bytes_ = written_bytes_;
     is_output_held_ = is_held;
   }
 
+  /// Off: what is written is counted, not kept (for content that memory should not hold).
+  void set_recording(bool is_recording) { is_recording_ = is_recording; }
   /// Everything written since the stream began.
   [[nodiscard]] const std::string& written() const { return written_; }
   /// What was written since the last call.
@@ -95,11 +98,11 @@ class MemoryStream final : public Stream {
     return readable_;
   }
   Bytes take(Bytes count, Rope& target) override {
-    BYWAY_ASSERT(is_open_ && count <= readable_.size());
+    BYWAY_ASSERT(is_open_ && !is_ended_ && count <= readable_.size());
     return readable_.move_front(count, target);
   }
   void discard(Bytes count) override {
-    BYWAY_ASSERT(is_open_);
+    BYWAY_ASSERT(is_open_ && !is_ended_);
     readable_.consume(count);
   }
   [[nodiscard]] bool coalesce(Bytes count) override { return readable_.coalesce_front(count, network_); }
@@ -109,33 +112,34 @@ class MemoryStream final : public Stream {
     return is_connected_ && !is_finished_ ? room_ : 0;
   }
   Bytes write(Rope& data) override {
-    BYWAY_ASSERT(is_open_ && !is_finished_);
+    BYWAY_ASSERT(is_open_ && !is_ended_ && !is_finished_);
     const Bytes count = std::min(data.size(), writable());
     for (Bytes left = count; left > 0;) {
       const Bytes piece = std::min(left, data.front().size());
-      written_.append(data.front().text().substr(0, piece));
+      if (is_recording_) written_.append(data.front().text().substr(0, piece));
       data.consume(piece);
       left -= piece;
     }
     if (room_ != unlimited) room_ -= count;
-    if (!is_output_held_) sent_bytes_ = written_.size();
+    written_bytes_ += count;
+    if (!is_output_held_) sent_bytes_ = written_bytes_;
     if (!data.empty()) is_short_ = true;
     return count;
   }
   [[nodiscard]] Bytes unacknowledged() const override { return 0; }
-  [[nodiscard]] std::uint64_t bytes_written() const override { return written_.size(); }
+  [[nodiscard]] std::uint64_t bytes_written() const override { return written_bytes_; }
   [[nodiscard]] std::uint64_t bytes_sent() const override { return sent_bytes_; }
   void finish() override {
-    BYWAY_ASSERT(is_open_);
+    BYWAY_ASSERT(is_open_ && !is_ended_);
     is_finished_ = true;
   }
   void close() override {
-    BYWAY_ASSERT(is_open_);
+    BYWAY_ASSERT(is_open_ && !is_ended_);
     is_closed_ = true;
     let_go();
   }
   void abort() override {
-    BYWAY_ASSERT(is_open_);
+    BYWAY_ASSERT(is_open_ && !is_ended_);
     is_aborted_ = true;
     let_go();
   }
@@ -161,9 +165,11 @@ class MemoryStream final : public Stream {
   StreamHandler* handler_ = nullptr;
   std::string written_;
   std::size_t read_back_bytes_ = 0;
+  std::uint64_t written_bytes_ = 0;
   std::uint64_t sent_bytes_ = 0;
   std::uint64_t received_bytes_ = 0;
   Bytes room_ = unlimited;
+  bool is_recording_ = true;
   bool is_connected_ = true;
   bool is_short_ = false;
   bool is_output_held_ = false;
@@ -171,6 +177,7 @@ class MemoryStream final : public Stream {
   bool is_finished_ = false;
   bool is_closed_ = false;
   bool is_aborted_ = false;
+  bool is_ended_ = false;
   bool is_open_ = true;
 };
 

@@ -1,0 +1,95 @@
+// Memory that runs out, at every point where it can: nothing crashes, nothing leaks, every client gets
+// a whole answer or a reset, and what waits goes on when memory is back.
+#include "tests/unit/l7/proxy_fixture.h"
+
+namespace byway::l7::test {
+namespace {
+
+const std::string request =
+    "POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+const std::string response =
+    "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: "
+    "chunked\r\n\r\n5\r\nhello\r\n6\r\n "
+    "world\r\n0\r\n\r\n";
+
+bool is_whole_success(const std::string& received) {
+  return received.find("HTTP/1.1 200 OK\r\n") != std::string::npos && received.ends_with("\r\n0\r\n\r\n") &&
+         received.find("hello") != std::string::npos && received.find(" world") != std::string::npos;
+}
+bool is_whole_refusal(const std::string& received) {
+  return received.find("HTTP/1.1 503 ") != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("the Nth buffer cannot be had: the exchange waits for memory, or is refused whole") {
+  int successes = 0;
+  int refusals = 0;
+  int aborts = 0;
+  for (std::uint64_t n = 0; n < 12; ++n) {
+    for (const bool comes_back : {true, false}) {
+      ProxyFixture f;
+      f.buffers.fail_after(n);
+      MemoryStream& client = f.accept();
+      client.deliver(request);
+      if (f.connector.count() > 0) {
+        MemoryStream& server = f.server();
+        f.pass(5ms);
+        if (comes_back) f.buffers.fail_after(UINT64_MAX);
+        f.pass(5ms);
+        if (server.is_open()) server.deliver(response);
+        f.pass(5ms);
+        if (comes_back) CHECK(server.written().find("0\r\n\r\n") != std::string::npos);
+      }
+      if (is_whole_success(client.written())) {
+        ++successes;
+      } else if (is_whole_refusal(client.written())) {
+        ++refusals;
+      } else if (client.is_aborted()) {
+        ++aborts;
+        CHECK(f.count(Counter::memory_aborts) == 1);
+      } else {
+        CHECK_FALSE(comes_back);
+        CHECK(f.count(Counter::memory_waits) > 0);
+        CHECK(f.proxy->exchange_count() == 1);
+        f.buffers.fail_after(UINT64_MAX);  // late, but it goes on
+        f.pass(5ms);
+        CHECK(is_whole_success(client.written()));
+      }
+    }
+  }
+  CHECK(successes > 12);
+  CHECK(aborts > 0);
+  CHECK(refusals == 0);  // the first buffer is the only one that is needed before a connection is there
+}
+
+TEST_CASE("chain nodes run out: the exchange waits and goes on when some are free") {
+  for (std::uint32_t left = 0; left < 16; ++left) {
+    ProxyFixture f({}, {.slices = 64});
+    MemoryStream& client = f.accept();
+    client.deliver("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\n");
+    MemoryStream& server = f.server();
+    client.queue("abcdefGET /next HTTP/1.1\r\nHost: h\r\n\r\n");
+    std::vector<SlicePool::Node*> taken;
+    while (f.slices.capacity() - f.slices.in_use() > left) taken.push_back(f.slices.acquire());
+    client.announce_readable();
+    f.pass(5ms);
+    for (SlicePool::Node* node : taken) f.slices.release(node);
+    f.pass(5ms);
+    CHECK(server.written().ends_with("abcdef"));
+    server.deliver("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    CHECK(f.last_record().status == 200);
+    CHECK(server.written().find("GET /next") != std::string::npos);
+  }
+}
+
+TEST_CASE("no memory even for a refusal: the connection is reset and counted") {
+  ProxyFixture f;
+  f.buffers.fail_after(0);
+  MemoryStream& client = f.accept();
+  client.deliver("bad\r\n\r\n");
+  CHECK(client.is_aborted());
+  CHECK(f.count(Counter::memory_aborts) == 1);
+}
+
+}  // namespace byway::l7::test
