@@ -271,6 +271,7 @@ std::uint32_t Worker::take_mail(Instant now) {
       hand_up({frames.data(), received}, now);
       counters_.worker.add(WorkerCounter::steered_in, count);
       taken += count;
+      work += count;
     }
   }
   if (mailbox.step_command()) {

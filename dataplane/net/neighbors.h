@@ -28,11 +28,12 @@ namespace byway::net {
 /// Most neighbours. A gateway talks to the hosts of its own segments and its routers; a full /22 fits. When
 /// full, one that nobody used for the longest time (among some) makes room.
 inline constexpr std::uint32_t neighbors_max = 1024;
-/// Most packets that wait for one neighbour: RFC 1122 2.3.2.2 asks for one; with four, the SYNs of a few
-/// connections started at once survive.
-inline constexpr std::uint32_t neighbor_pending_max = 4;
-/// Most packets that wait in all: bounds what a scan of absent hosts can hold of the worker's buffers.
-inline constexpr std::uint32_t neighbor_pending_total_max = 64;
+/// Most packets that wait for one neighbour. RFC 1122 2.3.2.2 asks for one; but a gateway that has just
+/// started opens many connections to one backend at once, and each SYN that is lost here costs its request a
+/// second.
+inline constexpr std::uint32_t neighbor_pending_max = 64;
+/// Most packets that wait in all, 56 KB: bounds what a scan of absent hosts can hold of the worker's buffers.
+inline constexpr std::uint32_t neighbor_pending_total_max = 256;
 /// Bytes of Ethernet to transport header kept with a waiting packet: 14 + 60 (IPv4; IPv6 takes 40) + 60
 /// (TCP).
 inline constexpr std::size_t frame_header_bytes_max = 134;

@@ -54,10 +54,13 @@ route default/hello prefix=/ to default/hello-v1:80={v1} default/hello-v2:80={v2
 class Bed:
     """Namespaces, servers and the data plane. `node` changes the text of node.yaml before it is used."""
 
+    count = 0  # beds made: a fresh one must not take the shared one's namespaces for remains
+
     def __init__(self, node=None, locations=None, with_dataplane=True):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="byway-test."))
         self.directory.chmod(0o755)
-        self.network = Network(f"byway-test{os.getpid()}")
+        Bed.count += 1
+        self.network = Network(f"byway-test{os.getpid()}-{Bed.count}")
         self.processes = Processes(self.directory / "logs")
         self.runtime_directory = self.directory / "run"
         self.control_socket = self.runtime_directory / "dataplane.sock"

@@ -140,7 +140,7 @@ class Catcher final : public FrameSink {
 /// 10.0.0.1/24 on link 0 with the default gateway 10.0.0.254, 192.168.7.1/24 on link 1.
 struct Bench {
   HeapProvider heap;
-  SlicePool slices{256};
+  SlicePool slices{512};
   TimerWheel wheel{Instant{}};
   Catcher wire;
   OwnCounters<Counter> counters;

@@ -100,7 +100,8 @@ TEST_CASE("the queue of an unresolved neighbour is bounded, and so are all queue
   CHECK(bench.count(Counter::drop_tx_neighbor_queue) == 1);
   std::uint32_t waiting = neighbor_pending_max;
   for (int host = 10; host < 100; ++host) {
-    waiting += bench.send("10.0.0." + std::to_string(host)) == SendResult::sent ? 1 : 0;
+    for (int i = 0; i < 3; ++i)
+      waiting += bench.send("10.0.0." + std::to_string(host)) == SendResult::sent ? 1 : 0;
   }
   CHECK(waiting == neighbor_pending_total_max);
   CHECK(bench.heap.live() == neighbor_pending_total_max);
