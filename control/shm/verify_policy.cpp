@@ -84,10 +84,9 @@ bool PolicyCheck::check_listener(const Listener& listener) {
   if (listener.id != stable_id(view_.text(listener.name))) {
     return check_.fail_at(VerifyReason::bad_value, &listener.id);
   }
-  if (listener.tcp_port == 0) return check_.fail_at(VerifyReason::bad_value, &listener.tcp_port);
+  // Port and addresses mean something only in groups, and are checked there (check_membership).
   const IpAddress* previous = nullptr;
   for (const IpAddress& address : view_.addresses(listener)) {
-    if (address.is_none()) return check_.fail_at(VerifyReason::bad_value, &address);
     if (previous != nullptr && !(*previous < address)) {
       return check_.fail_at(VerifyReason::bad_order, &address);
     }

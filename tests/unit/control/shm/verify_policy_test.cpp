@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
+#include <cstddef>
 #include <random>
 
 #include "control/shm/dump.h"
@@ -41,6 +42,10 @@ PolicySpec full_policy() {
   route.route_name = "everywhere";
   route.hostnames = {};
   route.rules = {{.backends = {{.backend = "ns/b:80"}}}};
+  policy.routes.push_back(route);
+  route.route_name = "exact-only";
+  route.hostnames = {"z.a.com"};
+  route.rules[0].matches = {{.path_kind = PathKind::exact, .path = "/x"}};
   policy.routes.push_back(route);
   return policy;
 }
@@ -132,6 +137,11 @@ TEST_CASE("groups and their hosts are checked") {
   const auto group = [](std::size_t index, auto change) { return in(&PolicyRoot::groups, index, change); };
   CHECK(group(0, [](ListenerGroup& g) { g.tcp_port = 0; }) == R::bad_value);
   CHECK(group(2, [](ListenerGroup& g) { g.tcp_port = 0x10000; }) == R::bad_value);
+  CHECK(reason_after([](Blob& b) {
+          b.at(b.root().groups, 0).tcp_port = 0;
+          b.at(b.root().listeners, 0).tcp_port = 0;
+          b.at(b.root().listeners, 1).tcp_port = 0;
+        }) == R::bad_value);
   CHECK(group(0, [](ListenerGroup& g) { g.tcp_port = 79; }) == R::bad_value);
   CHECK(group(1, [](ListenerGroup& g) { g.address = {}; }) == R::bad_order);
   CHECK(group(0, [](ListenerGroup& g) { g.any_listener = 3; }) == R::bad_index);
@@ -164,6 +174,15 @@ TEST_CASE("route hosts are checked") {
   CHECK(host([](RouteHost& h) { h.prefix_root = 1000; }) == R::bad_index);
   CHECK(host([](RouteHost& h) { ++h.prefix_root; }) == R::bad_tree);
   CHECK(host([](RouteHost& h) { h.prefix_root = no_index; }) == R::bad_tree);
+  const std::size_t without_tree =
+      first_of(&PolicyRoot::route_hosts, [](auto& h) { return h.prefix_root == no_index; });
+  CHECK(in(&PolicyRoot::route_hosts, without_tree, [](RouteHost& h) { h.prefix_root = 0; }) == R::bad_tree);
+  const std::size_t wild =
+      first_of(&PolicyRoot::route_hosts, [](auto& h) { return h.kind == HostKind::wildcard; });
+  CHECK(in(&PolicyRoot::route_hosts, wild, [](RouteHost& h) {
+          h.kind = HostKind::any;
+          h.pattern = {0, 0};
+        }) == R::bad_order);
   CHECK(in(&PolicyRoot::route_hosts, any, [](RouteHost& h) { h.pattern = {300, 1}; }) == R::bad_string);
   CHECK(reason_after([&](Blob& b) {
           RouteHost& h = b.at(b.root().route_hosts, exact);
@@ -176,14 +195,14 @@ TEST_CASE("exact paths and candidates are checked") {
   CHECK(path([](ExactPath& p) { p.host_index = 1000; }) == R::bad_index);
   CHECK(path([](ExactPath& p) { p.reserved = 1; }) == R::bad_reserved);
   CHECK(path([](ExactPath& p) { p.path = {0, 0}; }) == R::bad_string);
-  CHECK(path([](ExactPath& p) { ++p.path.offset; }) != accepted);
+  CHECK(path([](ExactPath& p) { ++p.path.offset; }) == R::bad_string);
   CHECK(path([](ExactPath& p) { p.candidates.end = p.candidates.first; }) == R::bad_range);
   CHECK(path([](ExactPath& p) { p.candidates.end = 1000; }) == R::bad_range);
   CHECK(path([](ExactPath& p) { p.candidates.end += 1; }) != accepted);
   const std::size_t narrow =
       first_of(&PolicyRoot::candidates, [](auto& c) { return c.method == Method::get; });
   const auto candidate = [&](auto change) { return in(&PolicyRoot::candidates, narrow, change); };
-  CHECK(candidate([](Candidate& c) { c.rule_index = 2; }) == R::bad_index);
+  CHECK(candidate([](Candidate& c) { c.rule_index = 3; }) == R::bad_index);
   CHECK(candidate([](Candidate& c) { c.method = Method::other; }) == R::bad_enum);
   CHECK(candidate([](Candidate& c) { c.reserved = 1; }) == R::bad_reserved);
   CHECK(candidate([](Candidate& c) { c.headers.end = 1000; }) == R::bad_range);
@@ -196,6 +215,37 @@ TEST_CASE("exact paths and candidates are checked") {
   CHECK(reason_after([&](Blob& b) {
           std::swap(b.at(b.root().candidates, narrow), b.at(b.root().candidates, narrow + 1));
         }) == R::bad_order);
+}
+
+TEST_CASE("candidate lists are together as long as their table") {
+  // The list that goes beyond is named, not the table in the end: it is also the bound on the work.
+  Blob blob = policy_blob();
+  const Table<PrefixNode> nodes = blob.root().prefix_nodes;
+  PrefixNode& last = blob.at(nodes, nodes.count - 1);
+  PrefixNode& before = blob.at(nodes, nodes.count - 2);
+  before.candidates = last.candidates;
+  last.candidates = {before.candidates.first - 1, before.candidates.end};
+  const auto result = verify_policy(blob.sealed());
+  REQUIRE_FALSE(result.has_value());
+  CHECK(result.error().reason == R::bad_range);
+  CHECK(result.error().offset ==
+        nodes.offset + (nodes.count - 1) * sizeof(PrefixNode) + offsetof(PrefixNode, candidates));
+}
+
+TEST_CASE("an exact path without candidates is refused though the lists add up") {
+  Blob blob = policy_blob();
+  ExactPath& path = blob.at(blob.root().exact_paths);
+  const Table<PrefixNode> nodes = blob.root().prefix_nodes;
+  const std::uint32_t host = path.host_index;
+  path.candidates.end = path.candidates.first;
+  for (std::size_t i = 0; i < nodes.count; ++i) {
+    PrefixNode& node = blob.at(nodes, i);
+    // "/d": the last list of its host; it takes its neighbour's candidate for the one that was taken away.
+    if (node.host_index == host && i + 1 < nodes.count && blob.at(nodes, i + 1).host_index != host) {
+      --node.candidates.first;
+    }
+  }
+  CHECK(test::reason_of(verify_policy(blob.sealed())) == R::bad_range);
 }
 
 TEST_CASE("prefix trees are checked") {
