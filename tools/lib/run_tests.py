@@ -10,6 +10,7 @@ import sys
 
 import builds
 import test_fuzz
+import test_instructions
 import test_integration
 import test_programs
 import test_source
@@ -23,9 +24,10 @@ PARTS = {
     "scripts": ("scripted exchanges and packets, sanitizer build", test_programs.scripts),
     "fuzz": ("every fuzz target for a short time, clang 19", test_fuzz.fuzz),
     "integration": ("real processes and peers in network namespaces, release build; needs root", test_integration.integration),
+    "instructions": ("instructions per proxied request under callgrind, release build", test_instructions.instructions),
     "coverage": ("line coverage of dataplane/net, dataplane/tcp, l7, control (not part of a full run)", test_programs.coverage),
 }
-FULL_RUN = ["tidy", "unit", "sim", "scripts", "fuzz", "integration"]
+FULL_RUN = ["tidy", "unit", "sim", "scripts", "fuzz", "instructions", "integration"]
 
 
 def parse_arguments():

@@ -1,0 +1,109 @@
+#include "benchmarks/instructions/machine.h"
+
+#include <cstring>
+
+namespace byway::benchmark {
+
+BlockProvider::BlockProvider(std::uint32_t count) : blocks_(std::make_unique<Block[]>(count)) {
+  for (std::uint32_t i = 0; i < count; ++i) {
+    blocks_[i].provider = this;
+    blocks_[i].next = free_;
+    free_ = &blocks_[i];
+  }
+}
+
+Buffer* BlockProvider::allocate(Bytes size) {
+  if (size > block_bytes || free_ == nullptr) return nullptr;
+  Block* block = free_;
+  free_ = block->next;
+  block->buffer = {&BlockProvider::release, 1, block_bytes, block->memory};
+  return &block->buffer;
+}
+
+void BlockProvider::release(Buffer* buffer) {
+  auto* block = reinterpret_cast<Block*>(buffer);  // the buffer is its first member
+  block->next = block->provider->free_;
+  block->provider->free_ = block;
+}
+
+Machine::Machine(BlockProvider& buffers, Instant now)
+    : wheel(now),
+      buffers_(buffers),
+      host({slices, buffers}, wheel, *this, net_counters_.block),
+      stack({}, {slices, buffers}, wheel, *this, tcp_counters_.block, now) {
+  input_.reserve(4096);
+}
+
+net::LinkIndex Machine::add_link(const net::Prefix& address, Instant now) {
+  const auto number = static_cast<std::uint8_t>(address.address.v4().value);
+  const auto link = host.add_link(
+      {{{2, 0, 0, static_cast<std::uint8_t>(address.address.v4().value >> 8), 0, number}}, 1500});
+  BYWAY_ASSERT(link && host.add_interface_address(*link, address, now) == net::AddressError::none);
+  wires_.resize(*link + 1u);
+  return *link;
+}
+
+void Machine::connect(Machine& a, net::LinkIndex a_link, Machine& b, net::LinkIndex b_link) {
+  a.wires_[a_link] = {&b, b_link};
+  b.wires_[b_link] = {&a, a_link};
+}
+
+bool Machine::transmit(net::LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload) {
+  const Rope data = std::move(payload);
+  const auto size = static_cast<Bytes>(header.size()) + data.size();
+  Buffer* buffer = buffers_.allocate(size);
+  if (buffer == nullptr) return false;
+  std::memcpy(buffer->memory, header.data(), header.size());
+  data.copy_to(0, {buffer->memory + header.size(), data.size()});
+  const Wire& wire = wires_[link];
+  if (wire.peer == nullptr) {
+    const Slice dropped = Slice::adopt(buffer, buffer->memory, size);
+    return true;
+  }
+  net::RxFrame& frame = wire.peer->input_.emplace_back();
+  frame.bytes = Slice::adopt(buffer, buffer->memory, size);
+  frame.link = wire.peer_link;
+  return true;
+}
+
+std::optional<tcp::Route> Machine::route_to(const net::IpAddress& remote) const {
+  const auto path = host.path(remote);
+  if (!path) return std::nullopt;
+  return tcp::Route{path->source, path->mtu};
+}
+
+void Machine::take_burst() {
+  burst_count_ = 0;
+  while (taken_ < input_.size() && burst_count_ < burst_.size())
+    burst_[burst_count_++] = std::move(input_[taken_++]);
+  if (taken_ == input_.size()) {
+    input_.clear();
+    taken_ = 0;
+  }
+}
+
+void Machine::parse(Instant now) {
+  host.on_burst({burst_.data(), burst_count_}, now, ingress_);
+}
+
+void Machine::tcp_in(Instant now) {
+  std::array<tcp::Incoming, net::burst_frames_max> segments;
+  for (std::size_t i = 0; i < ingress_.segment_count; ++i) {
+    net::Packet& packet = ingress_.segments[i];
+    segments[i] = {packet.source, packet.destination, packet.traffic_class, std::move(packet.payload)};
+  }
+  stack.on_burst({segments.data(), ingress_.segment_count}, now);
+}
+
+void Machine::tcp_out(Instant now) {
+  while (stack.next_segment(segment_, now)) {
+    net::Outgoing packet;
+    packet.source = segment_.local;
+    packet.destination = segment_.remote;
+    packet.traffic_class = segment_.ecn;
+    packet.header = segment_.header_span();
+    static_cast<void>(host.send(packet, std::move(segment_.payload), now));
+  }
+}
+
+}  // namespace byway::benchmark
