@@ -61,7 +61,8 @@ inline std::string describe(std::string_view base, const MessageHead& head) {
       "bytes " + std::to_string(head.bytes) + " body " + std::to_string(static_cast<int>(head.body)) +
       " length " + std::to_string(head.content_length) + (head.has_content_length ? "!" : "") + " version " +
       std::to_string(static_cast<int>(head.version)) + (head.keep_alive ? " keep-alive" : " close") +
-      (head.upgrade ? " upgrade" : "") + " present " + std::to_string(head.present) + "\n";
+      (head.upgrade ? " upgrade" : "") + " present " + std::to_string(head.present) + " repeated " +
+      std::to_string(head.repeated) + "\n";
   for (std::size_t i = 0; i < head.field_count; ++i) {
     const Field& field = head.fields[i];
     text.append(field.name.in(base.data())).append("=").append(field.value.in(base.data()));
@@ -90,10 +91,20 @@ inline std::string describe(std::string_view base, const ResponseHead& head) {
          std::string(head.reason.in(base.data()));
 }
 
+/// One byte at a time, but for the long middle of messages that reach for a limit (each step copies all so
+/// far).
+inline std::size_t smallest_step(std::size_t at, std::size_t size) {
+  constexpr std::size_t near = 60;
+  const auto is_near = [at](std::size_t limit) { return at + near > limit && at < limit + near; };
+  const bool is_near_limit = is_near(start_line_bytes_max) || is_near(head_bytes_max) || is_near(size);
+  return at < 1500 || is_near_limit ? 1 : 53;
+}
+
 template <typename Outcome, typename Parser>
 Outcome parse_in_all_ways(const Parser& parser, std::string_view text) {
   const Outcome whole = feed<Outcome>(parser, text, [&](std::size_t) { return text.size(); });
-  const Outcome single = feed<Outcome>(parser, text, [](std::size_t) { return std::size_t{1}; });
+  const Outcome single =
+      feed<Outcome>(parser, text, [&](std::size_t at) { return smallest_step(at, text.size()); });
   const Outcome pieces = feed<Outcome>(parser, text, [](std::size_t at) { return at * 7 % 83 + 1; });
   CHECK(single.result == whole.result);
   CHECK(single.refusal == whole.refusal);
@@ -102,7 +113,7 @@ Outcome parse_in_all_ways(const Parser& parser, std::string_view text) {
   if (whole.result == ParseResult::complete && single.result == ParseResult::complete) {
     CHECK(describe(text, single.head) == describe(text, whole.head));
     CHECK(describe(text, pieces.head) == describe(text, whole.head));
-    CHECK(single.seen == whole.head.bytes);
+    if (text.size() < 1500) CHECK(single.seen == whole.head.bytes);
   }
   return whole;
 }

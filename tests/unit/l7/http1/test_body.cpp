@@ -156,6 +156,15 @@ TEST_CASE("a chunk size that is not plain hexadecimal is refused", "[http1]") {
   }
 }
 
+TEST_CASE("a refused byte is not counted as framing", "[http1]") {
+  BodyReader reader(BodyKind::chunked);
+  const BodyStep step = reader.next("5x", 2);
+  CHECK(step.result == BodyResult::error);
+  CHECK(step.framing == 1);
+  CHECK(step.payload == 0);
+  CHECK(reader.next("5", 1).result == BodyResult::error);
+}
+
 TEST_CASE("a chunk size that is too large or too long is refused", "[http1]") {
   check_refused("1000000000000001\r\n", Refusal::chunk_size_overflow);
   check_refused("FFFFFFFFFFFFFFFF\r\n", Refusal::chunk_size_overflow);

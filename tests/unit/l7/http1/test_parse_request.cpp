@@ -296,7 +296,7 @@ TEST_CASE("a request line, a field table and a head at their limits are accepted
 TEST_CASE("a head object used before says nothing of its former message", "[http1]") {
   const std::string first =
       "OPTIONS http://u:7/p?q HTTP/1.1\r\nHost: h\r\nContent-Length: 7\r\nExpect: 100-continue\r\n"
-      "Connection: close, upgrade\r\nUpgrade: x\r\n\r\n";
+      "Connection: close, upgrade\r\nUpgrade: x\r\nCookie: a\r\nCookie: b\r\n\r\n";
   RequestHead used;
   RequestParser first_parser;
   REQUIRE(first_parser.parse(first.data(), first.size(), used) == ParseResult::complete);
