@@ -27,7 +27,7 @@ RATE_OF_FREE_PLAY = RATE
 PHASE_SECONDS = 4.0
 PHASE_SECONDS_MAX = 30.0
 ENOUGH_REQUESTS = 2500
-TOTAL_STEPS = 7
+TOTAL_STEPS = 8
 
 
 class Interrupted(Exception):
@@ -96,9 +96,7 @@ class Demo:
         self.gateway.start()
         self.state.record(self.processes.identities())
         self.steps.begin("applying examples/demo: GatewayClass, Gateway, Services, EndpointSlices, HTTPRoute")
-        self.gateway.apply_manifests()
-        note("generation on every worker: " + ", ".join(f"worker {worker}: {generation}"
-                                                        for worker, generation in self.gateway.generations().items()))
+        note(self.gateway.apply_manifests())
 
     def run_phases(self):
         """Traffic without a pause, the weights changed under it. A request counts for a phase if it
@@ -111,8 +109,10 @@ class Demo:
         for weights in PHASES:
             result = PhaseResult("/".join(str(weight) for weight in weights.values()), weights)
             self.load.enter(f"change to {result.name}")
-            self.gateway.set_weights(weights)
+            receipt = self.gateway.set_weights(weights)
             self.load.enter(result.name)
+            view.leave()
+            note(f"{result.name}: {receipt}")
             self.results.append(result)
             self.follow(view, result)
         self.load.enter("after")

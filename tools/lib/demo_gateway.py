@@ -57,12 +57,14 @@ class Gateway:
             return False
 
     def apply(self, text):
-        """Applies manifests and waits until every worker runs them. Returns the receipt."""
+        """Applies manifests and waits until every worker runs them. Returns the receipt as a sentence."""
         status, answer = rest.request(self.socket, "POST", f"/byway/v1/apply?wait=applied&timeout={APPLY_SECONDS_MAX}s",
                                       text, "application/yaml", timeout=APPLY_SECONDS_MAX + 5)
-        if status != 200:
+        if status != 200 or not answer["receipt"]["applied"]:
             raise ScriptError(f"the policy was not applied everywhere: {status} {answer}")
-        return answer
+        receipt = answer["receipt"]
+        slowest = max(worker["applyNs"] for worker in receipt["workers"]) / 1e6
+        return f"generation {receipt['generation']} runs on {len(receipt['workers'])} worker(s), the slowest after {slowest:.2f} ms"
 
     def apply_manifests(self):
         texts = [(MANIFESTS / name).read_text() for name in ("gatewayclass.yaml", "gateway.yaml", "services.yaml", "httproute.yaml")]
