@@ -95,7 +95,7 @@ class Demo:
         demo_layout.start_backends(self.network, self.processes, self.state.directory)
         self.gateway.start()
         self.state.record(self.processes.identities())
-        self.steps.begin("applying examples/demo: GatewayClass, Gateway, Services, EndpointSlices, HTTPRoute")
+        self.steps.begin("applying examples/demo/manifests: GatewayClass, Gateway, Services, EndpointSlices, HTTPRoute")
         note(self.gateway.apply_manifests())
 
     def run_phases(self):

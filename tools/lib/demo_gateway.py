@@ -7,7 +7,8 @@ import rest
 from console import ScriptError
 from demo_layout import VERSIONS
 
-MANIFESTS = builds.ROOT / "examples/demo"
+DEMO = builds.ROOT / "examples/demo"
+MANIFESTS = DEMO / "manifests"
 # EAL takes 0.2 s; a busy two-core machine many times that.
 START_SECONDS_MAX = 20
 # Applying means that every worker runs it: milliseconds, unless the machine is overloaded.
@@ -20,7 +21,7 @@ def route_with_weights(weights):
     order = iter(weights[version] for version in VERSIONS)
     text, count = re.subn(r"^(\s+weight: )\d+$", lambda match: f"{match[1]}{next(order)}", text, flags=re.MULTILINE)
     if count != len(VERSIONS):
-        raise ScriptError("examples/demo/httproute.yaml does not have one weight for each version")
+        raise ScriptError("examples/demo/manifests/httproute.yaml does not have one weight for each version")
     return text
 
 
@@ -42,7 +43,7 @@ class Gateway:
 
     def start(self):
         node = self.directory / "node.yaml"
-        node.write_text((MANIFESTS / "node.yaml").read_text().replace("/run/byway-demo", str(self.directory)))
+        node.write_text((DEMO / "node.yaml").read_text().replace("/run/byway-demo", str(self.directory)))
         self.processes.start("dataplane", self.network.inside("gateway", [self.program("byway-dataplane"), "--config", str(node)]))
         control = self.directory / "dataplane" / "dataplane.sock"
         self.processes.wait_until(control.exists, "byway-dataplane opens its socket", START_SECONDS_MAX)
