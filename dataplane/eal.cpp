@@ -115,10 +115,6 @@ std::expected<EalStarted, std::string> start_eal(const EalOptions& options) {
   return EalStarted{huge_pages};
 }
 
-void stop_eal() {
-  rte_eal_cleanup();
-}
-
 std::uint64_t timestamp_ticks_per_second() {
   return rte_get_tsc_hz();
 }

@@ -1,5 +1,9 @@
 // Starts DPDK's environment once in a process, from what the node's configuration says, with huge pages or
 // without. Main thread, before any port or pool.
+//
+// It is never stopped: all its memory is anonymous and leaves no files, so the end of the process gives it
+// back. rte_eal_cleanup() would unmap it under DPDK's interrupt thread, to which drivers (memif) leave handlers
+// that may still fire.
 #pragma once
 
 #include <cstdint>
@@ -41,9 +45,6 @@ struct EalStarted {
 /// Starts the environment. Its own messages go to standard error. The error is a sentence that says what to
 /// do. A second start in one process is an error, after a failed one as well (DPDK cannot do it).
 [[nodiscard]] std::expected<EalStarted, std::string> start_eal(const EalOptions& options);
-/// Gives everything back. After the last port and pool.
-void stop_eal();
-
 /// How fast the time stamp counter runs, as DPDK has measured or read it. After start_eal.
 [[nodiscard]] std::uint64_t timestamp_ticks_per_second();
 

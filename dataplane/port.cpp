@@ -4,6 +4,7 @@
 #include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_log.h>
 #include <rte_mbuf.h>
 
 #include <algorithm>
@@ -166,6 +167,8 @@ Port::~Port() {
 }
 
 std::expected<void, std::string> Port::start() {
+  // A client that is started every so often would fill the log with its server's absence.
+  if (info_.reconnects) rte_log_set_level_pattern("pmd.net.memif", RTE_LOG_EMERG);
   const int error = rte_eth_dev_start(id_);
   if (error != 0 && !info_.reconnects) {
     return std::unexpected(fmt::format("port {} does not start: {}", options_.name, rte_strerror(-error)));

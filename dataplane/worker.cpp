@@ -322,7 +322,13 @@ void Worker::check_drain(Instant now) {
     stack_.drain();
     application_.on_drain(now);
   }
-  if (now >= deadline || (application_.is_drained() && stack_.connection_count() == 0)) running_ = false;
+  if (!drained_ && application_.is_drained() && stack_.connection_count() == 0) {
+    drained_ = true;
+    shared_.drained_count.fetch_add(1, std::memory_order_relaxed);
+  }
+  const bool all_drained =
+      shared_.drained_count.load(std::memory_order_relaxed) == shared_.steering.worker_count();
+  if (now >= deadline || all_drained) running_ = false;
 }
 
 void Worker::wait(bool found_work, Instant now) {

@@ -37,11 +37,15 @@ struct StaticRoute {
 
 /// What all workers of a process have in common. Outlives them.
 struct WorkerShared {
+  WorkerShared(const TscClock& of_all, const Steering& by) : clock(of_all), steering(by) {}
+
   const TscClock& clock;
   const Steering& steering;
   std::vector<LinkSetup> links;
   std::vector<StaticRoute> routes;
   std::vector<std::unique_ptr<Mailbox>> mailboxes;  ///< by worker
+  /// Workers whose drain is complete. They go on until all are: frames of the others come in by their queues.
+  std::atomic<std::uint32_t> drained_count{0};
 };
 
 struct WorkerOptions {
@@ -138,6 +142,7 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   std::uint32_t rounds_until_check_ = 0;
   bool found_work_ = false;  ///< in the last round
   bool draining_ = false;
+  bool drained_ = false;
   bool running_ = true;
   std::atomic<std::int64_t> drain_deadline_ns_{Instant::never().ns};
   std::atomic<bool> ended_{false};

@@ -131,7 +131,9 @@ def test_two_workers_serve_every_request(fresh_bed):
     assert "Socket errors" not in text and "Non-2xx" not in text, text
     workers = json.loads(ask(fresh_bed, "workers")[1])["workers"]
     assert len(workers) == 2 and all(worker["requests"] > 0 for worker in workers), workers
+    started = time.monotonic()
     assert fresh_bed.processes.stop("dataplane") == 0, fresh_bed.processes.log_tail("dataplane")
+    assert time.monotonic() - started < 3, "nothing was open, so there was nothing to wait for"
 
 
 def test_stopped_under_load_it_drains_and_no_packet_buffer_is_missing(fresh_bed):

@@ -105,4 +105,29 @@ def test_a_second_signal_ends_at_once(fresh_bed):
     assert fresh_bed.processes.stop("dataplane", signal.SIGINT, seconds=3) == 0
 
 
+def memif_node(bed, name, role, address):
+    """A data plane of its own whose only port is one end of a memif."""
+    directory = bed.directory / name
+    directory.mkdir(exist_ok=True)
+    device = f"net_memif0,role={role},socket={bed.directory}/memif.sock,socket-abstract=no"
+    (directory / "node.yaml").write_text(
+        f"ports: [{{name: mem, device: '{device}', addresses: [{address}/24]}}]\n"
+        f"runtime_dir: {directory}/run\nmemory: {{mbufs: 4096}}\n")
+    bed.processes.start(name, bed.network.inside("gateway", [
+        program("tools/dataplane/byway-dataplane"), "--config", str(directory / "node.yaml")]))
+    bed.processes.wait_until((directory / "run/dataplane.sock").exists, f"{name} is up", 20)
+
+
+def test_a_memif_client_waits_for_its_server_and_finds_it_again(fresh_bed):
+    fresh_bed.processes.stop("dataplane")
+    memif_node(fresh_bed, "client", "client", "10.5.0.1")
+    for connected in (1, 2):
+        memif_node(fresh_bed, "server", "server", "10.5.0.2")
+        wait_until(lambda count=connected: fresh_bed.processes.log_tail("client").count("port mem: connected") == count,
+                   f"the client connects for time {connected}", 10)
+        assert fresh_bed.processes.stop("server") == 0, fresh_bed.processes.log_tail("server")
+        (fresh_bed.directory / "server/run/dataplane.sock").unlink(missing_ok=True)
+    assert fresh_bed.processes.stop("client") == 0, fresh_bed.processes.log_tail("client")
+
+
 main(globals(), make_bed=Bed)

@@ -61,7 +61,8 @@ class Commands::Connections {
 
   [[nodiscard]] bool is_done() const {
     for (std::uint32_t i = 0; i < collectors_.size(); ++i) {
-      if (!runtime_.mailbox(i).is_command_done()) return false;
+      // A worker that has ended answers no more; what it had found by then is shown.
+      if (!runtime_.mailbox(i).is_command_done() && !runtime_.worker(i).has_ended()) return false;
     }
     return true;
   }

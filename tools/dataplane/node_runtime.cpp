@@ -74,7 +74,7 @@ std::expected<void, std::string> NodeRuntime::open_pools() {
 std::expected<void, std::string> NodeRuntime::open_ports() {
   std::vector<rte_mempool*> raw;
   for (const BufferPool& pool : pools_) raw.push_back(pool.raw());
-  shared_.emplace(WorkerShared{*clock_, *steering_, {}, {}, {}});
+  shared_.emplace(*clock_, *steering_);
   for (const PortConfig& wanted : config_.ports) {
     PortOptions options;
     options.name = wanted.name;
@@ -160,7 +160,6 @@ std::expected<void, std::string> NodeRuntime::stop() {
       leaks += fmt::format("{} packet buffers of worker {} did not come back; ", pools_[i].missing(), i);
   }
   pools_.clear();
-  stop_eal();
   if (leaks.empty()) return {};
   leaks.resize(leaks.size() - 2);
   return std::unexpected(leaks);

@@ -84,8 +84,7 @@ std::expected<std::unique_ptr<Generator>, std::string> Generator::create(const O
 
   auto mailbox = Mailbox::create("loadgen");
   if (!mailbox) return std::unexpected(mailbox.error());
-  generator->shared_ =
-      std::make_unique<WorkerShared>(WorkerShared{generator->clock_, generator->steering_, {}, {}, {}});
+  generator->shared_ = std::make_unique<WorkerShared>(generator->clock_, generator->steering_);
   WorkerShared& shared = *generator->shared_;
   shared.links.push_back({generator->port_.get(), {options.address}});
   shared.mailboxes.push_back(std::move(*mailbox));
@@ -111,7 +110,6 @@ Generator::~Generator() {
   port_.reset();
   shared_.reset();
   buffers_.reset();
-  stop_eal();
 }
 
 void Generator::tend() {
