@@ -9,7 +9,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -64,11 +66,50 @@ bool is_singular(std::string_view lower_name) {
          lower_name == "content-length";
 }
 
+std::optional<std::string> percent_decoded(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out.push_back(text[i] == '+' ? ' ' : text[i]);
+      continue;
+    }
+    unsigned value = 0;
+    const char* const first = text.data() + i + 1;
+    if (i + 2 >= text.size() || std::from_chars(first, first + 2, value, 16).ptr != first + 2)
+      return std::nullopt;
+    out.push_back(static_cast<char>(value));
+    i += 2;
+  }
+  return out;
+}
+
+/// The query of a request's target. The library's own parser loses what stands behind a second `=`.
+std::optional<std::multimap<std::string, std::string>> parse_query(std::string_view target) {
+  std::multimap<std::string, std::string> query;
+  const std::size_t mark = target.find('?');
+  if (mark == target.npos) return query;
+  target = target.substr(mark + 1, target.find('#') - mark - 1);
+  while (!target.empty()) {
+    const std::string_view item = target.substr(0, target.find('&'));
+    target.remove_prefix(std::min(item.size() + 1, target.size()));
+    const std::size_t equals = std::min(item.find('='), item.size());
+    auto name = percent_decoded(item.substr(0, equals));
+    auto value = percent_decoded(item.substr(std::min(equals + 1, item.size())));
+    if (!name || !value) return std::nullopt;
+    if (!item.empty()) query.emplace(std::move(*name), std::move(*value));
+  }
+  return query;
+}
+
 std::expected<Request, Response> translate(const httplib::Request& from) {
   Request request;
   request.method = from.method;
   request.path = from.path;
-  request.query = from.params;
+  auto query = parse_query(from.target);
+  if (!query)
+    return std::unexpected(
+        respond_error(400, "BadRequest", "the query has a % without two hexadecimal digits"));
+  request.query = std::move(*query);
   request.body = from.body;
   for (const auto& [name, value] : from.headers) {
     const std::string folded = lower(name);
