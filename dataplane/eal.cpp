@@ -1,6 +1,7 @@
 #include "dataplane/eal.h"
 
 #include <fmt/format.h>
+#include <rte_alarm.h>
 #include <rte_cycles.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
@@ -9,6 +10,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 
@@ -117,6 +119,28 @@ std::expected<EalStarted, std::string> start_eal(const EalOptions& options) {
 
 std::uint64_t timestamp_ticks_per_second() {
   return rte_get_tsc_hz();
+}
+
+bool run_on_interrupt_thread(void (*work)(void*), void* argument) {
+  // Alarms fire there. Static: should it answer too late, the place is still there.
+  static struct Errand {
+    void (*work)(void*);
+    void* argument;
+    std::atomic<bool> done;
+  } errand;
+  errand.work = work;
+  errand.argument = argument;
+  errand.done.store(false);
+  const auto run = [](void*) {
+    errand.work(errand.argument);
+    errand.done.store(true, std::memory_order_release);
+  };
+  if (rte_eal_alarm_set(1, run, nullptr) != 0) return false;
+  for (int waited_ms = 0; waited_ms < 1000; ++waited_ms) {
+    if (errand.done.load(std::memory_order_acquire)) return true;
+    rte_delay_us_sleep(1000);
+  }
+  return false;
 }
 
 bool launch_worker(std::uint32_t index, int (*entry)(void*), void* argument) {

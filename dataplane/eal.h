@@ -2,8 +2,8 @@
 // without. Main thread, before any port or pool.
 //
 // It is never stopped: all its memory is anonymous and leaves no files, so the end of the process gives it
-// back. rte_eal_cleanup() would unmap it under DPDK's interrupt thread, to which drivers (memif) leave handlers
-// that may still fire.
+// back. rte_eal_cleanup() would unmap it under DPDK's interrupt thread, to which drivers (memif) leave
+// handlers that may still fire.
 #pragma once
 
 #include <cstdint>
@@ -50,6 +50,10 @@ struct EalStarted {
 
 /// Runs `entry(argument)` on the CPU of worker `index`; false if it runs already.
 [[nodiscard]] bool launch_worker(std::uint32_t index, int (*entry)(void*), void* argument);
+/// Runs `work(argument)` on the thread where DPDK's drivers handle their sockets and timers, and waits for
+/// it. False: it could not be asked, or did not answer within a second.
+[[nodiscard]] bool run_on_interrupt_thread(void (*work)(void*), void* argument);
+
 /// Waits until the entry of worker `index` has returned.
 void join_worker(std::uint32_t index);
 

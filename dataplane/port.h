@@ -45,6 +45,11 @@ struct PortInfo {
 
 /// A PCI address, as against the arguments of a virtual device.
 [[nodiscard]] bool is_pci_address(const std::string& device);
+/// Its driver leaves the receive buffers that the kernel holds in the kernel, and needs CAP_NET_ADMIN to be
+/// closed.
+[[nodiscard]] inline bool is_af_xdp(const std::string& device) {
+  return device.starts_with("net_af_xdp");
+}
 /// Names the part of `device` before its arguments: "net_memif0".
 [[nodiscard]] std::string device_name(const std::string& device);
 

@@ -151,6 +151,17 @@ def test_stopped_under_load_it_drains_and_no_packet_buffer_is_missing(fresh_bed)
     fresh_bed.processes.running.pop("load")
 
 
+def test_every_thread_runs_without_capabilities_and_under_a_filter(bed):
+    pid = bed.processes.running["dataplane"].pid
+    tasks = os.listdir(f"/proc/{pid}/task")
+    assert len(tasks) >= 3, tasks
+    for task in tasks:
+        with open(f"/proc/{pid}/task/{task}/status", encoding="ascii") as file:
+            status = dict(line.split(":\t", 1) for line in file.read().splitlines())
+        assert int(status["CapEff"], 16) == 0 and int(status["CapPrm"], 16) == 0, (status["Name"], status["CapEff"])
+        assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2", (status["Name"], status)
+
+
 def test_a_set_beyond_the_bounds_is_refused_and_the_old_one_stays(bed):
     bed.publish(SPLIT.format(v1=1, v2=0))
     too_many = "".join(f"listener a/b/l{number} {1000 + number}\n" for number in range(400))

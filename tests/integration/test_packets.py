@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# timeout: 240
 """The network layer of byway-dataplane over real ports: ARP, echo, checksums, garbage, start and stop."""
 
 import os
@@ -128,6 +129,37 @@ def test_a_memif_client_waits_for_its_server_and_finds_it_again(fresh_bed):
         assert fresh_bed.processes.stop("server") == 0, fresh_bed.processes.log_tail("server")
         (fresh_bed.directory / "server/run/dataplane.sock").unlink(missing_ok=True)
     assert fresh_bed.processes.stop("client") == 0, fresh_bed.processes.log_tail("client")
+
+
+def test_af_xdp_serves_like_af_packet_and_leaves_the_interface_clean(fresh_bed):
+    fresh_bed.processes.stop("dataplane")
+    fresh_bed.node = lambda text: text.replace("net_af_packet0,iface=to-client,framesz=2048,blocksz=16384", "net_af_xdp0,iface=to-client")
+    fresh_bed.start_dataplane()
+    assert "net_af_xdp" in fresh_bed.processes.log_tail("dataplane")
+    assert probe(fresh_bed, "arp", GATEWAY, "2") == [gateway_mac(fresh_bed)] * 2
+    assert probe(fresh_bed, "ping", GATEWAY, "5", "56") == ["5"]
+    fresh_bed.publish(SPLIT.format(v1=1, v2=0))
+    assert fresh_bed.curl("/").stdout == "hello from v1\n"
+    assert fresh_bed.processes.stop("dataplane") == 0
+    links = subprocess.run(fresh_bed.network.inside("gateway", ["ip", "link", "show", "to-client"]), capture_output=True, text=True, check=True)
+    assert "xdp" not in links.stdout, links.stdout
+
+
+def test_a_tap_port_answers_the_kernel_beside_it(fresh_bed):
+    fresh_bed.processes.stop("dataplane")
+    directory = fresh_bed.directory / "tap"
+    directory.mkdir()
+    (directory / "node.yaml").write_text(
+        f"ports: [{{name: tap, device: 'net_tap0,iface=byway-tap', addresses: [10.5.0.1/24]}}]\nruntime_dir: {directory}/run\n")
+    inside = fresh_bed.network.inside
+    fresh_bed.processes.start("tap", inside("gateway", [program("tools/dataplane/byway-dataplane"), "--config", str(directory / "node.yaml")]))
+    fresh_bed.processes.wait_until((directory / "run/dataplane.sock").exists, "the port is up", 20)
+    for command in (["ip", "address", "add", "10.5.0.2/24", "dev", "byway-tap"], ["ethtool", "-K", "byway-tap", "tx", "off"]):
+        subprocess.run(inside("gateway", command), capture_output=True, check=True)
+    result = subprocess.run(inside("gateway", ["python3", PROBE, "ping", "byway-tap", "10.5.0.1", "5", "56"]),
+                            capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["5"], result
+    assert fresh_bed.processes.stop("tap") == 0, fresh_bed.processes.log_tail("tap")
 
 
 main(globals(), make_bed=Bed)

@@ -11,6 +11,7 @@
 #include <charconv>
 #include <filesystem>
 
+#include "tools/dataplane/least_privilege.h"
 #include "tools/dataplane/log.h"
 #include "tools/dataplane/metrics.h"
 #include "tools/dataplane/proxy_application.h"
@@ -90,6 +91,9 @@ std::expected<void, std::string> Gateway::start_all() {
     return running;
   commands_.emplace(*runtime_, *regions_, config_.cores);
   if (auto opened = open_socket(); !opened) return opened;
+  const bool with_af_xdp =
+      std::ranges::any_of(config_.ports, [](const PortConfig& port) { return is_af_xdp(port.device); });
+  if (auto dropped = drop_privileges(with_af_xdp); !dropped) return dropped;
 
   for (const auto& port : runtime_->ports()) {
     const PortInfo& info = port->info();
@@ -177,7 +181,7 @@ ExitCode Gateway::run(SignalSource& signals) {
     log("{}", stopped.error());
     return ExitCode::leaked;
   }
-  log("stopped, all packet buffers came back");
+  log_line(*stopped ? "stopped, all packet buffers came back" : "stopped");
   return ExitCode::done;
 }
 

@@ -49,8 +49,8 @@ class NodeRuntime {
   [[nodiscard]] bool has_ended() const;
 
   /// After has_ended(): stops workers and ports, and looks whether every packet buffer has come back. The
-  /// error says how many have not.
-  [[nodiscard]] std::expected<void, std::string> stop();
+  /// error says how many have not; false: with a driver like af_xdp nobody can tell.
+  [[nodiscard]] std::expected<bool, std::string> stop();
 
   [[nodiscard]] Instant now() const { return clock_->now(); }
   [[nodiscard]] bool uses_huge_pages() const { return huge_pages_; }

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <gnu/libc-version.h>
 #include <rte_version.h>
+#include <seccomp.h>
 #include <xxhash.h>
 #include <CLI/CLI.hpp>
 
@@ -17,6 +18,9 @@ std::string version_text() {
   text += fmt::format("yaml-cpp {}\n", BYWAY_YAML_CPP_VERSION);  // has no version at run time
   text += fmt::format("CLI11 {}\n", CLI11_VERSION);
   text += fmt::format("xxHash {}.{}.{}\n", XXH_VERSION_MAJOR, XXH_VERSION_MINOR, XXH_VERSION_RELEASE);
+  const scmp_version* seccomp = seccomp_version();
+  text += fmt::format("libseccomp {}.{}.{}\n", seccomp->major, seccomp->minor, seccomp->micro);
+  text += fmt::format("libcap {}\n", BYWAY_LIBCAP_VERSION);  // likewise
   text += fmt::format("libc {}\n", gnu_get_libc_version());
   text += fmt::format("compiler {}\n", __VERSION__);
   return text;
