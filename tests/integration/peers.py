@@ -6,10 +6,11 @@ import ctypes
 import http.client
 import json
 import os
+import pathlib
 import socket
 import subprocess
 
-from harness import GATEWAY, program
+from harness import BACKENDS, GATEWAY, PATIENCE_SECONDS, program
 
 CLONE_NEWNET = 0x40000000
 LISTENER_PORT = 80
@@ -86,3 +87,14 @@ def ask(bed, command, *arguments):
 
 def workers(bed):
     return ask(bed, "workers")["workers"]
+
+
+def start_backend(bed, version, tcp_port, name=None):
+    """backend.py in the namespace of `version`; returns when it listens."""
+    name = name or f"backend-{version}"
+    log = bed.directory / "logs" / f"{name}.log"
+    log.unlink(missing_ok=True)
+    command = ["python3", str(pathlib.Path(__file__).with_name("backend.py")), BACKENDS[version], str(tcp_port), str(bed.directory)]
+    process = bed.processes.start(name, bed.network.inside(version, command))
+    bed.processes.wait_until(lambda: "listening" in log.read_text(), f"{name} listens", PATIENCE_SECONDS)
+    return process
