@@ -35,7 +35,7 @@ struct Node {
   std::vector<Node> items;      ///< of a list
   std::vector<Member> members;  ///< of an object, in the order of the input, no name twice
 
-  static Node null_value() { return {}; }
+  static Node null_value();
   static Node boolean(bool value);
   static Node number(std::int64_t value);
   static Node string(std::string_view value);
@@ -59,6 +59,11 @@ struct Member {
   Position at;
   Node value;
 };
+
+// Here, where Member is complete: making a Node needs its destructor.
+inline Node Node::null_value() {
+  return {};
+}
 
 /// What is wrong with an input, and where.
 struct Problem {
