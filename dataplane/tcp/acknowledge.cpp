@@ -69,6 +69,7 @@ void Connection::on_new_ack(Context& context, const SegmentView& segment, Instan
   }
   if (fin_acknowledged) on_fin_acknowledged(context, now);
   announce_room(context);
+  look_again_for_room(now);
   if (queue_.unsent() > 0 || retransmit_owed_ || fin_queued_) signal(signal::output);
 }
 

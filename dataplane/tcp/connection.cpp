@@ -29,9 +29,9 @@ void Connection::discard(Context& context, Bytes count) {
 
 Bytes Connection::writable(const Context& context) const {
   if ((state_ != State::established && state_ != State::close_wait) || fin_queued_) return 0;
-  if (queue_.size() >= context.options.send_buffer_bytes || queue_.slice_count() >= queue_slices_max)
-    return 0;
-  return context.options.send_buffer_bytes - queue_.size();
+  const Bytes limit = context.send_limit();
+  if (queue_.size() >= limit || queue_.slice_count() >= queue_slices_max) return 0;
+  return limit - queue_.size();
 }
 
 Bytes Connection::write(const Context& context, Rope& data, Instant now) {
@@ -41,16 +41,21 @@ Bytes Connection::write(const Context& context, Rope& data, Instant now) {
   if (taken > 0) signal(signal::output);
   if (taken < offered) {
     wants_writable_ = true;
-    // With an empty queue no ACK will come to say that there is room: chain nodes are out, so look again.
-    if (queue_.size() == 0 && retransmit_at_.is_never()) retransmit_at_ = now + starved_retry;
+    look_again_for_room(now);
   }
   return taken;
+}
+
+/// With an empty queue no ACK will come to say that there is room: memory is short, so look again.
+void Connection::look_again_for_room(Instant now) {
+  if (wants_writable_ && queue_.size() == 0 && retransmit_at_.is_never())
+    retransmit_at_ = now + starved_retry;
 }
 
 void Connection::announce_room(const Context& context) {
   const Bytes room = writable(context);
   if (!wants_writable_ || room == 0) return;
-  if (queue_.size() > 0 && room < context.options.send_buffer_bytes / writable_share) return;
+  if (queue_.size() > 0 && room < context.send_limit() / writable_share) return;
   wants_writable_ = false;
   signal(signal::writable);
 }
@@ -113,8 +118,11 @@ void Connection::end(Context& context, StreamEnd reason) {
   retransmit_at_ = ack_at_ = life_at_ = Instant::never();
   queue_.clear();
   release_reassembly(context);
-  // What was received in order before an orderly end may still be read; a reset voids it (3.10.7.4).
-  if (reason != StreamEnd::finished) readable_.clear();
+  // What was received in order before an orderly end may still be read; a reset voids it (3.10.7.4), and with
+  // it the peer's FIN: who reads on must not take the rest for the whole.
+  if (reason == StreamEnd::finished) return;
+  readable_.clear();
+  fin_received_ = false;
 }
 
 void Connection::drop_buffers(Context& context) {

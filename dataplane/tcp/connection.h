@@ -163,7 +163,7 @@ class Connection {
   // receive.cpp
   void on_payload(Context& context, const SegmentView& segment, Slice payload, Instant now);
   bool on_next_payload(Context& context, Slice payload, Instant now);
-  [[nodiscard]] bool append(Context& context, Slice payload);
+  [[nodiscard]] bool append(Context& context, Slice& payload);
   [[nodiscard]] bool compact(Context& context);
   void reassemble(Context& context, Seq seq, Slice payload, bool fin);
   void on_in_order(Context& context, Bytes count, Instant now);
@@ -187,6 +187,7 @@ class Connection {
                                 Instant now);
   [[nodiscard]] Seq ack_seq() const;
   [[nodiscard]] Bytes sendable() const;
+  [[nodiscard]] bool may_take_nodes(const Context& context) const;
   [[nodiscard]] bool may_send_fin(Bytes length) const;
   void on_fin_sent();
   void on_sent(Context& context, Seq first, Seq end, Instant now);
@@ -201,6 +202,7 @@ class Connection {
   // connection.cpp
   void end(Context& context, StreamEnd reason);
   void announce_room(const Context& context);
+  void look_again_for_room(Instant now);
   [[nodiscard]] Bytes never_sent() const;
 
   void signal(std::uint8_t bits) { signals_ = static_cast<std::uint8_t>(signals_ | bits); }
@@ -231,6 +233,7 @@ class Connection {
   std::uint8_t quick_acks_left_ = 0;
   std::uint8_t backoffs_ = 0;  ///< Time-outs in a row without progress.
   std::uint8_t keepalive_probes_ = 0;
+  std::uint8_t challenges_ = 0;
   bool ack_now_ : 1 = false;
   bool uses_timestamps_ : 1 = false;
   bool fin_queued_ : 1 = false;  ///< The user has finished; the FIN follows the last octet.
@@ -244,7 +247,6 @@ class Connection {
   bool active_ : 1 = false;  ///< Opened by connect.
   bool user_gone_ : 1 = false;
   bool timing_ : 1 = false;      ///< timed_seq_ and timed_at_ are valid.
-  bool challenged_ : 1 = false;  ///< last_challenge_ms_ is valid.
   bool persisting_ : 1 = false;  ///< retransmit_at_ is for probes of a closed window.
   StreamEnd end_reason_ = StreamEnd::finished;
   SendState send_;
@@ -265,7 +267,7 @@ class Connection {
   Recovery recovery_;
   // Cold.
   Instant last_sent_at_;
-  std::uint32_t last_challenge_ms_ = 0;
+  std::uint32_t challenges_since_ms_ = 0;
   std::uint32_t retransmits_ = 0;
   Bytes unsent_at_end_ = 0;  ///< Octets that never left, for bytes_sent() after the end.
   std::uint64_t bytes_written_ = 0;

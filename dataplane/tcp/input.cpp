@@ -162,12 +162,15 @@ void Connection::on_reset(Context& context, const SegmentView& segment, Instant 
 
 void Connection::challenge(Context& context, Instant now) {
   const std::uint32_t now_ms = milliseconds(now);
-  if (challenged_ && now_ms - last_challenge_ms_ < static_cast<std::uint32_t>(challenge_interval / 1ms)) {
+  if (now_ms - challenges_since_ms_ >= static_cast<std::uint32_t>(challenge_interval / 1ms)) {
+    challenges_since_ms_ = now_ms;
+    challenges_ = 0;
+  }
+  if (challenges_ == challenges_max) {
     context.count(CounterIndex::challenge_acks_suppressed);
     return;
   }
-  challenged_ = true;
-  last_challenge_ms_ = now_ms;
+  ++challenges_;
   context.count(CounterIndex::challenge_acks);
   ack_now_ = true;
   signal(signal::output);

@@ -27,6 +27,16 @@ inline constexpr Bytes send_buffer_bytes_default = 256 * 1024;
 
 /// What a connection may hold for its reader while memory is short: some segments, so that it still moves.
 inline constexpr Bytes receive_buffer_bytes_pressed = 8 * 1024;
+inline constexpr Bytes send_buffer_bytes_pressed = 8 * 1024;
+
+/// Shares of the chain nodes in use at which the stack itself calls memory short, in eighths.
+inline constexpr std::uint32_t pressure_high_eighths = 6;
+inline constexpr std::uint32_t pressure_critical_eighths = 7;
+/// The last nodes are for those who give some back: beyond critical pressure a connection sends only one new
+/// segment at a time, and none from 15/16 on; from 31/32 on nothing new is received (counted) and the rest is
+/// for retransmissions, whose ACKs free what was sent.
+inline constexpr std::uint32_t nodes_kept_from_new_data = 16;
+inline constexpr std::uint32_t nodes_kept_from_receiving = 32;
 
 /// Slices in one queue of a connection. 256 KiB in segments of 1,460 octets are 180; peers that send single
 /// octets would pin a packet buffer for each. At the bound a receive queue is copied together (counted), a
@@ -66,10 +76,11 @@ inline constexpr Nanoseconds time_wait_length = 60s;
 /// FIN-WAIT-2 once the user has let go: a peer that never finishes must not hold a socket for ever.
 inline constexpr Nanoseconds fin_wait_2_orphan = 60s;
 
-/// RFC 5961 7, RFC 9293 3.10.7.4: challenge ACKs, and ACKs for segments outside the window that carry no
-/// data, once per half second and connection (as Linux): two hosts must not answer each other for ever. Per
-/// connection, because a shared budget tells an attacker about other connections (CVE-2016-5696).
-inline constexpr Nanoseconds challenge_interval = 500ms;
+/// RFC 5961 7: challenge ACKs, and ACKs for segments outside the window that carry no data, ten in five
+/// seconds: two hosts must not answer each other for ever. Per connection, because a budget that is shared
+/// tells an attacker about other connections (CVE-2016-5696).
+inline constexpr Nanoseconds challenge_interval = 5s;
+inline constexpr std::uint8_t challenges_max = 10;
 
 /// How long to wait when a segment could not be built because chain nodes were out.
 inline constexpr Nanoseconds starved_retry = 10ms;

@@ -108,13 +108,16 @@ void Connection::build_reset(Context& context, HeaderFields& header) {
 bool Connection::build_retransmission(Context& context, HeaderFields& header, Rope& payload, Instant now) {
   retransmit_owed_ = false;
   const Bytes out = send_.max - send_.una;
-  const Bytes length = std::min({Bytes{mss_}, queue_.size(), out});
+  Bytes length = std::min({Bytes{mss_}, queue_.size(), out});
+  if (length > 0) {
+    length = queue_.share_front(length, payload);
+    if (length == 0) {
+      on_starved(context, now);
+      return false;
+    }
+  }
   const bool fin = fin_sent() && send_.una + length == data_end() && length < out;
   if (length == 0 && !fin) return false;
-  if (!queue_.share_front(length, payload)) {
-    on_starved(context, now);
-    return false;
-  }
   fill_header(context, header, send_.una, fin ? flag::ack | flag::fin : flag::ack, now);
   on_sent(context, send_.una, send_.una + length + (fin ? 1u : 0u), now);
   return true;
@@ -128,7 +131,7 @@ bool Connection::build_probe(Context& context, HeaderFields& header, Rope& paylo
   const Bytes length = std::min({queue_.unsent(), Bytes{mss_}, send_.wnd});
   context.count(CounterIndex::zero_window_probes);
   if (length > 0) return build_data(context, header, payload, length, now);
-  if (!queue_.share_front(1, payload)) {
+  if (queue_.share_front(1, payload) == 0) {
     on_starved(context, now);
     return false;
   }
@@ -158,10 +161,18 @@ bool Connection::build_new(Context& context, HeaderFields& header, Rope& payload
 bool Connection::build_data(Context& context, HeaderFields& header, Rope& payload, Bytes wanted,
                             Instant now) {
   const Seq first = send_.nxt;
-  const Bytes length = queue_.send(wanted, payload);
+  if (!may_take_nodes(context)) {
+    if (in_flight() == 0) on_starved(context, now);
+    return false;
+  }
+  const Bytes length = queue_.send(wanted, payload, context.memory.buffers);
   if (length == 0) {
     on_starved(context, now);
     return false;
+  }
+  if (persisting_) {  // what goes now is in flight like any other, and the timer is the RTO again
+    persisting_ = false;
+    retransmit_at_ = Instant::never();
   }
   const bool fin = queue_.unsent() == 0 && may_send_fin(length);
   std::uint8_t flags = flag::ack;
@@ -173,6 +184,13 @@ bool Connection::build_data(Context& context, HeaderFields& header, Rope& payloa
   if (fin) on_fin_sent();
   on_sent(context, first, send_.nxt, now);
   return true;
+}
+
+/// Sent octets hold chain nodes until they are acknowledged; see limits.h. What is sent again holds them
+/// already.
+bool Connection::may_take_nodes(const Context& context) const {
+  if (send_.nxt < send_.max || context.pressure() != Pressure::critical) return true;
+  return in_flight() == 0 && context.has_nodes_beyond(nodes_kept_from_new_data);
 }
 
 /// How much new data may go now: RFC 9293 3.8.6.2.1 (silly window avoidance without the Nagle delay, which
@@ -229,7 +247,7 @@ void Connection::on_starved(Context& context, Instant now) {
 void Connection::watch_closed_window(Instant now) {
   if (queue_.unsent() == 0 || in_flight() > 0 || !retransmit_at_.is_never()) return;
   persisting_ = true;
-  progress_at_ = now;
+  if (send_.max == send_.una) progress_at_ = now;  // else the peer owes progress already
   retransmit_at_ = now + rtt_.rto(backoffs_);
 }
 

@@ -48,16 +48,23 @@ void Connection::on_payload(Context& context, const SegmentView& segment, Slice 
 /// Payload that begins at rcv_nxt and lies in the window. False: no memory, and as if it had been lost.
 bool Connection::on_next_payload(Context& context, Slice payload, Instant now) {
   const Bytes size = payload.size();
-  if (!append(context, std::move(payload))) {
-    context.count(CounterIndex::drop_no_memory);
-    return false;
+  if (!append(context, payload)) {
+    // What waits behind a hole must not keep out what fills it: it is let go (the peer sends it again).
+    if (reassembly_ != nullptr) context.count(CounterIndex::reassembly_dropped);
+    release_reassembly(context);
+    if (!append(context, payload)) {
+      context.count(CounterIndex::drop_no_memory);
+      return false;
+    }
   }
   receive_mss_ = static_cast<std::uint16_t>(std::clamp<Bytes>(size, receive_mss_, mss_own_));
   on_in_order(context, size, now);
   return true;
 }
 
-bool Connection::append(Context& context, Slice payload) {
+/// False: no memory; `payload` is untouched.
+bool Connection::append(Context& context, Slice& payload) {
+  if (!context.has_nodes_beyond(nodes_kept_from_receiving)) return false;
   if (readable_.slice_count() >= queue_slices_max && !compact(context)) return false;
   return readable_.append(std::move(payload));
 }
@@ -103,7 +110,7 @@ void Connection::on_in_order(Context& context, Bytes count, Instant now) {
 void Connection::reassemble(Context& context, Seq seq, Slice payload, bool fin) {
   if (duplicate_acks_owed_ < duplicate_acks_owed_max) ++duplicate_acks_owed_;
   signal(signal::output);
-  if (reassembly_ == nullptr && context.pressure != Pressure::critical) {
+  if (reassembly_ == nullptr && context.pressure() != Pressure::critical) {
     reassembly_ = context.reassemblies.acquire(context.memory.slices);
   }
   if (reassembly_ == nullptr) {

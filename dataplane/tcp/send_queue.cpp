@@ -5,8 +5,27 @@
 
 namespace byway::tcp {
 
-Bytes SendQueue::send(Bytes count, Rope& out) {
-  BYWAY_ASSERT(out.empty() && count <= unsent_.size());
+Bytes SendQueue::send(Bytes count, Rope& out, BufferProvider& buffers) {
+  BYWAY_ASSERT(out.empty() && count > 0 && count <= unsent_.size());
+  const Bytes sent = move_and_share(bound_slices(count, buffers), out);
+  if (sent > 0) return sent;
+  return move_and_share(std::min(count, unsent_.front().size()), out);
+}
+
+/// Sees to it that a segment of the next octets has few slices; returns how long it may be.
+Bytes SendQueue::bound_slices(Bytes count, BufferProvider& buffers) {
+  Bytes covered = 0;
+  std::uint32_t slices = 0;
+  for (const Slice& slice : unsent_) {
+    covered += slice.size();
+    if (covered >= count) return count;
+    if (++slices == segment_slices_max) break;
+  }
+  const Bytes whole = std::min(count, buffers.buffer_bytes_max());
+  return whole > covered && unsent_.coalesce_front(whole, buffers) ? whole : covered;
+}
+
+Bytes SendQueue::move_and_share(Bytes count, Rope& out) {
   const Bytes moved = unsent_.move_front(count, out);
   if (moved == 0 || out.share(0, moved, sent_)) return moved;
   out.append(std::move(unsent_));
@@ -14,13 +33,13 @@ Bytes SendQueue::send(Bytes count, Rope& out) {
   return 0;
 }
 
-bool SendQueue::share_front(Bytes count, Rope& out) const {
-  BYWAY_ASSERT(out.empty() && count <= size());
-  const Bytes from_sent = std::min(count, sent_.size());
-  if (!sent_.share(0, from_sent, out)) return false;
-  if (unsent_.share(0, count - from_sent, out)) return true;
-  out.clear();
-  return false;
+Bytes SendQueue::share_front(Bytes count, Rope& out) const {
+  BYWAY_ASSERT(out.empty() && count > 0 && count <= size());
+  const Rope& first = sent_.empty() ? unsent_ : sent_;
+  const Bytes wanted = std::min(count, first.size());
+  if (first.share(0, wanted, out)) return wanted;
+  const Bytes one_slice = std::min(count, first.front().size());
+  return first.share(0, one_slice, out) ? one_slice : 0;
 }
 
 void SendQueue::acknowledge(Bytes count) {

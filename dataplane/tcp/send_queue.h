@@ -12,6 +12,10 @@
 
 namespace byway::tcp {
 
+/// Slices in one segment. A proxied message has a head and a body in a handful; a writer of tiny pieces would
+/// make packets of a thousand, so that beyond this they are copied together.
+inline constexpr std::uint32_t segment_slices_max = 16;
+
 class SendQueue {
  public:
   explicit SendQueue(SlicePool& pool) : sent_(pool), unsent_(pool) {}
@@ -24,10 +28,11 @@ class SendQueue {
   Bytes write(Rope& data, Bytes count) { return data.move_front(count, unsent_); }
 
   /// Puts the next up to `count` octets into `out` (empty before) and counts them as sent. Returns how many:
-  /// 0 when chain nodes are out (nothing changed), perhaps fewer than asked when they nearly are.
-  Bytes send(Bytes count, Rope& out);
-  /// Puts up to `count` octets from snd_una on into `out` (empty before), sent ones first. False: no nodes.
-  [[nodiscard]] bool share_front(Bytes count, Rope& out) const;
+  /// fewer than asked when memory is short, 0 when there is none (nothing changed).
+  Bytes send(Bytes count, Rope& out, BufferProvider& buffers);
+  /// Puts up to `count` octets from snd_una on into `out` (empty before), sent ones first. Returns how many,
+  /// as send() does.
+  Bytes share_front(Bytes count, Rope& out) const;
   /// Drops `count` octets from the front (asserted: <= size()).
   void acknowledge(Bytes count);
   /// Counts everything as unsent again.
@@ -35,6 +40,9 @@ class SendQueue {
   void clear();
 
  private:
+  Bytes bound_slices(Bytes count, BufferProvider& buffers);
+  Bytes move_and_share(Bytes count, Rope& out);
+
   Rope sent_;
   Rope unsent_;
 };

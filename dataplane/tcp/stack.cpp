@@ -216,7 +216,7 @@ void Stack::on_stranger(const SegmentView& segment, const FlowKey& flow, Instant
 }
 
 void Stack::accept_syn(Listener& listener, const SegmentView& segment, const FlowKey& flow, Instant now) {
-  if (context_.pressure == Pressure::critical) {
+  if (context_.pressure() == Pressure::critical) {
     count(CounterIndex::drop_pressure);
     return;
   }
@@ -292,6 +292,10 @@ Socket* Stack::next_dirty(HeaderFields& header, Rope& payload, Instant now) {
 
 bool Stack::has_work() const {
   return !replies_.empty() || !dirty_.empty() || !events_.empty();
+}
+
+void Stack::set_pressure(Pressure pressure) {
+  context_.pressure_of_buffers = pressure;
 }
 
 // ---- End, commands ---------------------------------------------------------------------------------------

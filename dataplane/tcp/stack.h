@@ -123,6 +123,7 @@ class Stack final : public Connector {
   [[nodiscard]] bool next_segment(SegmentOut& out, Instant now);
   /// Whether next_segment or deliver_events have work: the worker must not sleep.
   [[nodiscard]] bool has_work() const;
+  /// The worker's view of its buffers; the stack adds its own of the chain nodes.
   void set_pressure(Pressure pressure);
 
   // ---- End, commands ----

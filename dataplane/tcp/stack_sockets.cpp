@@ -1,7 +1,5 @@
 // The life of a Stack's sockets: taken from the slab, marked by what happens to their connections, told to
 // their users, given back. Only settle() releases one, and it never runs inside a user's call.
-#include <array>
-
 #include "dataplane/tcp/stack.h"
 
 namespace byway::tcp {
@@ -210,12 +208,6 @@ void Stack::leave_listing(Socket& socket) {
       break;
   }
   socket.listing = Listing::none;
-}
-
-// ---- Memory ----------------------------------------------------------------------------------------------
-
-void Stack::set_pressure(Pressure pressure) {
-  context_.pressure = pressure;
 }
 
 }  // namespace byway::tcp

@@ -30,7 +30,8 @@ void Connection::on_retransmit_deadline(Context& context, Instant now) {
   announce_room(context);
   const bool out = in_flight() > 0;
   if (!out && queue_.unsent() == 0) {
-    signal(signal::output);  // a FIN that found no room, or a writer that found no nodes
+    signal(signal::output);  // a FIN that found no room
+    look_again_for_room(now);
     return;
   }
   if (now - progress_at_ >= context.options.user_timeout) {  // RFC 9293 3.8.3, R2

@@ -74,6 +74,27 @@ void Host::flush(Instant now) {
   }
 }
 
+void Host::print_state() {
+  struct Printer final : tcp::ConnectionVisitor {
+    void on_connection(const tcp::ConnectionInfo& info) override {
+      std::printf("  %u > %u %s cwnd %u ssthresh %u mss %u window %u flight %u send %u receive %u holes %u\n",
+                  info.flow.local_port, info.flow.remote_port, std::string(tcp::name_of(info.state)).c_str(),
+                  info.cwnd, info.ssthresh, info.mss, info.send_window, info.in_flight, info.send_queue,
+                  info.receive_queue, info.reassembly);
+    }
+  } printer;
+  std::printf("%s: chain nodes %u of %u, buffers %llu, timers %u\n", text_of(address_).c_str(),
+              slices.in_use(), slices.capacity(), static_cast<unsigned long long>(heap.live()),
+              wheel.armed_count());
+  stack.visit(0, UINT32_MAX, printer);
+#define BYWAY_COUNTER(name, kind, help)                                               \
+  if (const auto value = counters.block.value(tcp::CounterIndex::name); value != 0) { \
+    std::printf("  %s %llu\n", #name, static_cast<unsigned long long>(value));        \
+  }
+#include "dataplane/tcp/counters.def"
+#undef BYWAY_COUNTER
+}
+
 // ---- Network ---------------------------------------------------------------------------------------------
 
 Network::Network(std::uint64_t seed) : random_(seed), now_(start), link_free_(start) {}

@@ -48,6 +48,8 @@ class Host final : private tcp::RouteSource {
   Host(Network& network, const net::IpAddress& address, const HostOptions& options);
 
   [[nodiscard]] const net::IpAddress& address() const { return address_; }
+  /// Prints its connections and what memory is in use, for a run that failed.
+  void print_state();
   /// Something to do in every round, before segments leave (an application that polls).
   std::function<void(Instant)> on_round;
 

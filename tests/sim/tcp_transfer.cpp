@@ -23,7 +23,7 @@ namespace {
 constexpr std::uint16_t service_port = 80;
 /// Every transfer is over within this much virtual time, whatever the link does: the slowest (300 KB, a tenth
 /// of the packets lost, a reader that pauses) takes some minutes.
-constexpr Nanoseconds transfer_time_max = std::chrono::hours(4);
+constexpr Nanoseconds transfer_time_max = std::chrono::minutes(30);
 /// TIME-WAIT and timers that run out.
 constexpr Nanoseconds quiet_time = 5min;
 
@@ -51,9 +51,11 @@ HostOptions random_host(Random& random) {
   host.stack.sockets_max = 32;
   host.stack.listeners_max = 4;
   host.stack.user_timeout = transfer_time_max;
+  host.stack.keepalive = {true, 2min, 10s, 9};  // a lost reset leaves a reader that waits for ever
   if (random.chance(0.3)) host.stack.receive_buffer_bytes = static_cast<Bytes>(random.between(1'000, 60'000));
   if (random.chance(0.3)) host.stack.send_buffer_bytes = static_cast<Bytes>(random.between(1'000, 60'000));
   if (random.chance(0.3)) host.mtu = static_cast<std::uint16_t>(random.between(600, 9000));
+  if (random.chance(0.2)) host.slices = static_cast<std::uint32_t>(random.between(64, 400));
   for (auto& byte : host.stack.secret) byte = static_cast<std::uint8_t>(random.next());
   return host;
 }
@@ -155,7 +157,11 @@ std::string run(std::uint64_t seed, bool trace) {
     return std::all_of(pairs.begin(), pairs.end(),
                        [](const Pair& pair) { return pair.client->is_over() && pair.server->is_over(); });
   };
-  if (!network.run_until(network.now() + transfer_time_max, all_over)) return "transfers did not end";
+  if (!network.run_until(network.now() + transfer_time_max, all_over)) {
+    client.print_state();
+    server.print_state();
+    return "transfers did not end";
+  }
   for (const Pair& pair : pairs) {
     if (std::string wrong = judge(pair); !wrong.empty()) return wrong;
   }
