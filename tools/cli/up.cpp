@@ -29,6 +29,7 @@ volatile sig_atomic_t stop_asked = 0;
 
 void say(int step, const std::string& text) {
   fmt::print("[{}/4] {}\n", step, text);
+  std::fflush(stdout);  // before what the started programs say
 }
 
 std::expected<std::string, Error> runtime_dir_of(const std::string& node) {
