@@ -57,27 +57,6 @@ SlicePool::~SlicePool() {
   ::operator delete[](nodes_);
 }
 
-SlicePool::Node* SlicePool::acquire() {
-  Node* node = free_;
-  if (node != nullptr) {
-    free_ = node->next;
-    node->next = nullptr;
-  } else if (touched_ < capacity_) {
-    node = ::new (&nodes_[touched_++]) Node;
-  } else {
-    return nullptr;
-  }
-  ++in_use_;
-  return node;
-}
-
-void SlicePool::release(Node* node) {
-  node->slice = Slice();
-  node->next = free_;
-  free_ = node;
-  --in_use_;
-}
-
 // ---- Rope ------------------------------------------------------------------------------------------------
 
 Rope& Rope::operator=(Rope&& other) noexcept {
@@ -90,47 +69,6 @@ Rope& Rope::operator=(Rope&& other) noexcept {
     slice_count_ = std::exchange(other.slice_count_, 0);
   }
   return *this;
-}
-
-void Rope::link_back(SlicePool::Node* node) {
-  node->next = nullptr;
-  (tail_ != nullptr ? tail_->next : head_) = node;
-  tail_ = node;
-  size_ += node->slice.size();
-  ++slice_count_;
-}
-
-SlicePool::Node* Rope::unlink_front() {
-  SlicePool::Node* node = head_;
-  head_ = node->next;
-  if (head_ == nullptr) tail_ = nullptr;
-  node->next = nullptr;
-  size_ -= node->slice.size();
-  --slice_count_;
-  return node;
-}
-
-bool Rope::append(Slice&& slice) {
-  if (slice.empty()) {
-    slice = Slice();
-    return true;
-  }
-  SlicePool::Node* node = pool_->acquire();
-  if (node == nullptr) return false;
-  node->slice = std::move(slice);
-  link_back(node);
-  return true;
-}
-
-void Rope::append(Rope&& other) {
-  if (other.head_ == nullptr) return;
-  BYWAY_ASSERT(pool_ == other.pool_ && this != &other);
-  (tail_ != nullptr ? tail_->next : head_) = other.head_;
-  tail_ = other.tail_;
-  size_ += other.size_;
-  slice_count_ += other.slice_count_;
-  other.head_ = other.tail_ = nullptr;
-  other.size_ = other.slice_count_ = 0;
 }
 
 bool Rope::prepend(Slice&& slice) {
@@ -262,10 +200,6 @@ bool Rope::coalesce_front(Bytes count, BufferProvider& provider) {
   size_ += count;
   ++slice_count_;
   return true;
-}
-
-void Rope::clear() {
-  while (head_ != nullptr) pool_->release(unlink_front());
 }
 
 }  // namespace byway

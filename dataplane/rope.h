@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -144,8 +145,26 @@ class SlicePool {
   SlicePool(const SlicePool&) = delete;
   SlicePool& operator=(const SlicePool&) = delete;
 
-  [[nodiscard]] Node* acquire();  ///< nullptr when the pool is exhausted.
-  void release(Node* node);
+  /// nullptr when the pool is exhausted.
+  [[nodiscard]] Node* acquire() {
+    Node* node = free_;
+    if (node != nullptr) [[likely]] {
+      free_ = node->next;
+      node->next = nullptr;
+    } else if (touched_ < capacity_) {
+      node = ::new (&nodes_[touched_++]) Node;
+    } else {
+      return nullptr;
+    }
+    ++in_use_;
+    return node;
+  }
+  void release(Node* node) {
+    node->slice = Slice();
+    node->next = free_;
+    free_ = node;
+    --in_use_;
+  }
   [[nodiscard]] std::uint32_t in_use() const { return in_use_; }
   [[nodiscard]] std::uint32_t capacity() const { return capacity_; }
 
@@ -179,9 +198,28 @@ class Rope {
   [[nodiscard]] SlicePool& pool() const { return *pool_; }
 
   /// Adds `slice` at the end (an empty one is dropped). False: no node left; `slice` is untouched.
-  [[nodiscard]] bool append(Slice&& slice);
+  [[nodiscard]] bool append(Slice&& slice) {
+    if (slice.empty()) {
+      slice = Slice();
+      return true;
+    }
+    SlicePool::Node* node = pool_->acquire();
+    if (node == nullptr) return false;
+    node->slice = std::move(slice);
+    link_back(node);
+    return true;
+  }
   /// Moves all of `other` to the end. O(1), cannot fail. Asserted: same pool.
-  void append(Rope&& other);
+  void append(Rope&& other) {
+    if (other.head_ == nullptr) return;
+    BYWAY_ASSERT(pool_ == other.pool_ && this != &other);
+    (tail_ != nullptr ? tail_->next : head_) = other.head_;
+    tail_ = other.tail_;
+    size_ += other.size_;
+    slice_count_ += other.slice_count_;
+    other.head_ = other.tail_ = nullptr;
+    other.size_ = other.slice_count_ = 0;
+  }
   /// Adds `slice` in front. False: no node left; `slice` is untouched.
   [[nodiscard]] bool prepend(Slice&& slice);
 
@@ -206,7 +244,9 @@ class Rope {
   /// buffer only when they do not already. False: no memory; nothing changed.
   [[nodiscard]] bool coalesce_front(Bytes count, BufferProvider& provider);
 
-  void clear();
+  void clear() {
+    while (head_ != nullptr) pool_->release(unlink_front());
+  }
 
   class Iterator {
    public:
@@ -226,8 +266,21 @@ class Rope {
   [[nodiscard]] Iterator end() const { return Iterator(nullptr); }
 
  private:
-  void link_back(SlicePool::Node* node);
-  SlicePool::Node* unlink_front();
+  void link_back(SlicePool::Node* node) {
+    node->next = nullptr;
+    (tail_ != nullptr ? tail_->next : head_) = node;
+    tail_ = node;
+    size_ += node->slice.size();
+    ++slice_count_;
+  }
+  SlicePool::Node* unlink_front() {
+    SlicePool::Node* node = head_;
+    head_ = node->next;
+    if (head_ == nullptr) tail_ = nullptr;
+    size_ -= node->slice.size();
+    --slice_count_;
+    return node;
+  }
 
   SlicePool* pool_;
   SlicePool::Node* head_ = nullptr;
