@@ -25,6 +25,10 @@ std::string_view describe(NodeKind kind) {
   return "?";
 }
 
+Node Node::null_value() {
+  return {};
+}
+
 Node Node::boolean(bool value) {
   Node node;
   node.kind = NodeKind::boolean;
