@@ -18,7 +18,7 @@ from console import ScriptError, Steps, note
 from tally import Tally
 
 PARTS = {
-    "tidy": ("the rules of the source: tools/tidy, formatting, clang-tidy", test_source.tidy),
+    "tidy": ("the rules of the source: tools/tidy; by name also clang-tidy", test_source.tidy),
     "unit": ("unit tests: sanitizer build, and the thread sanitizer for what is shared", test_programs.unit),
     "sim": ("whole stacks over the simulated network, sanitizer build", test_programs.sim),
     "scripts": ("scripted exchanges and packets, sanitizer build", test_programs.scripts),
