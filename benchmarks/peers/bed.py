@@ -97,10 +97,12 @@ class BywayUnderTest(Gateway):
 class Bed:
     """Namespaces and processes of one run; `with` takes everything down again."""
 
-    def __init__(self, name, directory, build):
+    def __init__(self, name, directory, build, problems):
+        """`problems` takes what goes wrong at the end, as sentences: the figures are there by then."""
         self.network = Network(name)
         self.directory = directory
         self.build = build
+        self.problems = problems
         self.byway = None
         self.processes = None
 
@@ -112,11 +114,9 @@ class Bed:
         return self
 
     def __exit__(self, kind, error, trace):
-        problems = self.processes.stop_all()
+        self.problems += self.processes.stop_all()
         self.network.remove()
         shutil.rmtree(self.directory, ignore_errors=True)
-        if problems and kind is None:
-            raise ScriptError("; ".join(problems))
 
     def start_over_veth(self, proxy):
         peer = proxy in PEERS
