@@ -38,6 +38,13 @@ class NginxBed(Bed):
 
     def __init__(self):
         super().__init__(with_dataplane=False)
+        try:
+            self.prepare()
+        except BaseException:
+            self.remove()
+            raise
+
+    def prepare(self):
         stored = self.directory / "stored"
         stored.mkdir()
         stored.chmod(0o777)  # nginx's worker is nobody

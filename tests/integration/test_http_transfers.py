@@ -28,6 +28,13 @@ class FilesBed(Bed):
 
     def __init__(self):
         super().__init__(with_dataplane=False)
+        try:
+            self.prepare()
+        except BaseException:
+            self.remove()
+            raise
+
+    def prepare(self):
         files = self.directory / "files"
         files.mkdir()
         with (files / "large").open("wb") as file:
