@@ -25,10 +25,6 @@ std::string_view describe(NodeKind kind) {
   return "?";
 }
 
-Node Node::null_value() {
-  return {};
-}
-
 Node Node::boolean(bool value) {
   Node node;
   node.kind = NodeKind::boolean;
