@@ -40,6 +40,9 @@ std::string unsupported_value(const HTTPRoute& route) {
       for (const auto& query : match.query_params()) has_regex |= query.type() == "RegularExpression";
       if (has_regex)
         return fmt::format("rules[{}].matches: RegularExpression is not served in this version", i);
+      // The data plane answers it with 501 before it looks at routes.
+      if (match.method() == "CONNECT")
+        return fmt::format("rules[{}].matches: the gateway opens no tunnels (method CONNECT)", i);
     }
   }
   return {};

@@ -67,8 +67,9 @@ std::expected<void, Failure> listen(HttpServer& server, const Options& options,
     control::api::TcpOptions tcp{
         place.address,  place.port, tokens, tls, {{"localhost", "127.0.0.1", "::1", place.address}},
         is_metrics_only};
-    if (is_metrics_only) tcp.hosts.hosts.clear();
     tcp.hosts.hosts.insert(tcp.hosts.hosts.end(), options.allowed_hosts.begin(), options.allowed_hosts.end());
+    // Scrapers come by any name.
+    if (is_metrics_only) tcp.hosts.hosts.clear();
     auto port = server.listen_tcp(std::move(tcp));
     if (!port) return std::unexpected(Failure{exit_wrong_options, port.error()});
     spdlog::info("listening at {}:{}{}", place.address, *port, is_metrics_only ? " for metrics" : "");

@@ -28,6 +28,8 @@ struct PortToCheck {
 
 /// CPU features, number of cores, isolation, steal.
 void check_cores(std::vector<Finding>& findings);
+/// The workers' cores of node.yaml: each exists, may be used by this process, and is listed once.
+void check_worker_cores(const std::vector<unsigned>& cores, std::vector<Finding>& findings);
 /// Huge pages, their mount, locked memory.
 void check_memory(std::vector<Finding>& findings);
 /// IOMMU and vfio-pci, and which driver each network card of the machine has, with its queues (RSS).

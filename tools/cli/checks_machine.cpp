@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/resource.h>
 
 #include <filesystem>
@@ -82,6 +83,29 @@ void check_cores(std::vector<Finding>& findings) {
   if (!governor.empty() && governor != "performance") {
     findings.push_back({"frequency", Verdict::note, fmt::format("governor is {}", governor),
                         "cpupower frequency-set -g performance"});
+  }
+}
+
+void check_worker_cores(const std::vector<unsigned>& cores, std::vector<Finding>& findings) {
+  cpu_set_t usable;
+  CPU_ZERO(&usable);
+  static_cast<void>(sched_getaffinity(0, sizeof(usable), &usable));
+  std::string choice;
+  for (unsigned core = 0; core < CPU_SETSIZE; ++core)
+    if (CPU_ISSET(core, &usable)) choice += fmt::format("{}{}", choice.empty() ? "" : ", ", core);
+  std::set<unsigned> seen;
+  for (const unsigned core : cores) {
+    const std::string subject = fmt::format("worker core {}", core);
+    const bool is_usable = core < CPU_SETSIZE && CPU_ISSET(core, &usable);
+    if (!seen.insert(core).second) {
+      findings.push_back(
+          {subject, Verdict::broken, "is listed twice", "name each core once in workers.cores"});
+    } else if (!is_usable) {
+      findings.push_back({subject, Verdict::broken, "does not exist, or may not be used by this process",
+                          fmt::format("in node.yaml choose workers.cores from: {}", choice)});
+    } else {
+      findings.push_back({subject, Verdict::good, "usable", ""});
+    }
   }
 }
 

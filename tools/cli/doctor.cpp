@@ -2,6 +2,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <memory>
+#include <vector>
 
 #include "tools/cli/checks.h"
 #include "tools/cli/verbs.h"
@@ -26,21 +27,29 @@ std::string word_of(Verdict verdict) {
   return "";
 }
 
-/// The ports of node.yaml. `byway-dataplane --check-config` says all that is wrong with the file; here only
-/// what stops the checks.
-std::expected<std::vector<PortToCheck>, Error> ports_of(const std::string& path) {
+/// What the checks need of node.yaml.
+struct NodeToCheck {
   std::vector<PortToCheck> ports;
+  std::vector<unsigned> cores;  ///< empty: the data plane chooses
+};
+
+/// The ports and cores of node.yaml. `byway-dataplane --check-config` says all that is wrong with the file;
+/// here only what stops the checks.
+std::expected<NodeToCheck, Error> read_node(const std::string& path) {
+  NodeToCheck found;
   try {
     const YAML::Node node = YAML::LoadFile(path);
     if (!node["ports"].IsSequence()) throw YAML::Exception(node.Mark(), "there is no list `ports`");
     for (const YAML::Node& port : node["ports"]) {
-      ports.push_back({port["name"].as<std::string>(), port["device"].as<std::string>()});
+      found.ports.push_back({port["name"].as<std::string>(), port["device"].as<std::string>()});
     }
+    if (node["workers"] && node["workers"]["cores"])
+      found.cores = node["workers"]["cores"].as<std::vector<unsigned>>();
   } catch (const YAML::Exception& error) {
     return std::unexpected(Error{Exit::usage, fmt::format("{}:{}: {}", path, error.mark.line + 1, error.msg),
                                  fmt::format("byway-dataplane --check-config --config {}", path)});
   }
-  return ports;
+  return found;
 }
 
 void run(const Options& options, Context& context) {
@@ -49,9 +58,10 @@ void run(const Options& options, Context& context) {
   check_memory(findings);
   check_cards(findings);
   if (!options.node.empty()) {
-    auto ports = ports_of(options.node);
-    if (!ports) return context.fail(ports.error());
-    for (const PortToCheck& port : *ports) check_port(port, findings);
+    auto node = read_node(options.node);
+    if (!node) return context.fail(node.error());
+    check_worker_cores(node->cores, findings);
+    for (const PortToCheck& port : node->ports) check_port(port, findings);
   }
   bool broken = false;
   Json list = Json::array();
@@ -79,7 +89,8 @@ void add_doctor(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   CLI::App* verb =
       app.add_subcommand("doctor", "check this machine (and a node.yaml) and print the fix for each finding");
-  verb->add_option("--node", options->node, "node.yaml whose ports to check")->check(CLI::ExistingFile);
+  verb->add_option("--node", options->node, "node.yaml whose cores and ports to check")
+      ->check(CLI::ExistingFile);
   verb->callback([options, &context] { run(*options, context); });
 }
 

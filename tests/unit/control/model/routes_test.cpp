@@ -157,14 +157,15 @@ TEST_CASE("hostnames meet where some host would fit both") {
 }
 
 TEST_CASE("what this version does not do makes the route unaccepted, and it is not served") {
-  for (const char* rule : {"matches: [{path: {type: RegularExpression, value: '/[a-z]'}}]",
-                           "matches: [{headers: [{type: RegularExpression, name: a, value: b}]}]",
-                           "matches: [{queryParams: [{type: RegularExpression, name: a, value: b}]}]",
-                           "filters: [{type: RequestRedirect, requestRedirect: {}}]",
-                           "filters: [{type: URLRewrite, urlRewrite: {}}]",
-                           "filters: [{type: RequestMirror, requestMirror: {}}]",
-                           "backendRefs: [{name: v1, port: 80, filters: [{type: ResponseHeaderModifier, "
-                           "responseHeaderModifier: {}}]}]"}) {
+  for (const char* rule :
+       {"matches: [{path: {type: RegularExpression, value: '/[a-z]'}}]",
+        "matches: [{headers: [{type: RegularExpression, name: a, value: b}]}]",
+        "matches: [{queryParams: [{type: RegularExpression, name: a, value: b}]}]",
+        "matches: [{method: CONNECT}]", "filters: [{type: RequestRedirect, requestRedirect: {}}]",
+        "filters: [{type: URLRewrite, urlRewrite: {}}]",
+        "filters: [{type: RequestMirror, requestMirror: {}}]",
+        "backendRefs: [{name: v1, port: 80, filters: [{type: ResponseHeaderModifier, "
+        "responseHeaderModifier: {}}]}]"}) {
     INFO(rule);
     const Resolved resolved{with_rule(rule)};
     CHECK(resolved.route_condition("Accepted") == "False UnsupportedValue");
