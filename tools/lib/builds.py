@@ -19,15 +19,18 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # Subprojects are compiled once and never worked on: fewer, larger units halve the time they take.
 COMMON_OPTIONS = ["--wrap-mode=nodownload", "-Dunity=subprojects", "-Dunity_size=15"]
-# Sanitizer builds run at -O1: the stacks stay readable, and 1,000 simulated seeds stay affordable.
+# Sanitizer builds run at -O1: the stacks stay readable, and 1,000 simulated seeds stay affordable. They are
+# clang's: it compiles instrumented code in a third of the time that g++ 12 takes, and g++ 12 places what is
+# aligned to a cache line wrongly on the fake stack of detect_stack_use_after_return (GCC bug 110027).
+CLANG = {"CC": "clang-19", "CXX": "clang++-19"}
 SANITIZER_OPTIONS = ["-Dbuildtype=debugoptimized", "-Doptimization=1", "-Ddpdk=disabled"]
 
 BUILDS = {
     "release": (["-Dbuildtype=release"], {}),
-    "sanitize": (SANITIZER_OPTIONS + ["-Db_sanitize=address,undefined", "-Db_lundef=false"], {}),
-    "thread": (SANITIZER_OPTIONS + ["-Db_sanitize=thread", "-Db_lundef=false", "-Dagent=disabled"], {}),
+    "sanitize": (SANITIZER_OPTIONS + ["-Db_sanitize=address,undefined", "-Db_lundef=false"], CLANG),
+    "thread": (SANITIZER_OPTIONS + ["-Db_sanitize=thread", "-Db_lundef=false", "-Dagent=disabled"], CLANG),
     "fuzz": (["-Dbuildtype=debugoptimized", "-Dfuzz=true", "-Ddpdk=disabled", "-Dtests=false",
-              "-Dagent=disabled"], {"CC": "clang-19", "CXX": "clang++-19"}),
+              "-Dagent=disabled"], CLANG),
     "coverage": (["-Dbuildtype=debug", "-Doptimization=0", "-Db_coverage=true", "-Ddpdk=disabled"], {}),
 }
 

@@ -126,14 +126,11 @@ def unit(tally, arguments):
 
 
 def program_targets(directory, names):
-    """Ninja's names of the programs that these tests run, relative to the build directory."""
-    targets = []
-    for test in builds.introspect(directory, "--tests"):
-        if test["name"] in names:
-            for part in test["cmd"]:
-                if part.startswith(str(directory) + "/"):
-                    targets.append(str(pathlib.Path(part).relative_to(directory)))
-    return sorted(set(targets))
+    """Ninja's names of all that these tests need (their programs, and what those start), relative to the
+    build directory."""
+    needed = {target for test in builds.introspect(directory, "--tests") if test["name"] in names for target in test["depends"]}
+    return sorted(str(pathlib.Path(file).relative_to(directory)) for target in builds.introspect(directory, "--targets")
+                  if target["id"] in needed for file in target["filename"])
 
 
 def sim(tally, arguments):
