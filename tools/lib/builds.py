@@ -11,6 +11,7 @@ tools/quickstart and a developer by hand agree on names and options.
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 
 from console import ScriptError, cores, note, run_ninja
@@ -22,7 +23,8 @@ COMMON_OPTIONS = ["--wrap-mode=nodownload", "-Dunity=subprojects", "-Dunity_size
 # Sanitizer builds run at -O1: the stacks stay readable, and 1,000 simulated seeds stay affordable. They are
 # clang's: it compiles instrumented code in a third of the time that g++ 12 takes, and g++ 12 places what is
 # aligned to a cache line wrongly on the fake stack of detect_stack_use_after_return (GCC bug 110027).
-CLANG = {"CC": "clang-19", "CXX": "clang++-19"}
+CCACHE = "ccache " if shutil.which("ccache") else ""  # meson finds it by itself only for the compiler that it chooses
+CLANG = {"CC": f"{CCACHE}clang-19", "CXX": f"{CCACHE}clang++-19"}
 SANITIZER_OPTIONS = ["-Dbuildtype=debugoptimized", "-Doptimization=1", "-Ddpdk=disabled"]
 
 BUILDS = {
@@ -90,6 +92,13 @@ def build(name, targets=()):
     command = ["ninja", "-C", str(directory), f"-j{cores()}", *targets]
     if run_ninja(command) != 0:
         raise ScriptError(f"the build failed; run it again with: ninja -C {directory.name} {' '.join(targets)}".rstrip())
+
+
+def programs(directory, besides):
+    """Ninja's names of all executables but those that are built below the folders `besides`."""
+    files = (pathlib.Path(file).relative_to(directory) for target in introspect(directory, "--targets")
+             if target["type"] == "executable" for file in target["filename"])
+    return sorted(str(file) for file in files if not any(file.is_relative_to(folder) for folder in besides))
 
 
 def introspect(directory, what):

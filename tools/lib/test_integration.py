@@ -26,8 +26,8 @@ def integration(tally, arguments):
     tests = sorted(path for path in folder.glob("test_*") if path.suffix in (".py", ".sh") and arguments.filter in path.name)
     if not tests:
         return
-    builds.configure("release", ["-Dtests=true"])
-    builds.build("release")
+    directory = builds.configure("release", ["-Dtests=true"])
+    builds.build("release", builds.programs(directory, besides=["tests/unit", "tests/sim"]))
     for number, path in enumerate(tests, 1):
         run_test(tally, f"({number}/{len(tests)})", path)
 

@@ -15,6 +15,8 @@ from console import note
 
 # Tests that also run under the thread sanitizer: of what threads or processes share.
 SHARED_FOLDERS = ["unit/control/shm", "unit/thread"]
+# Tests that link DPDK, which the sanitizer builds do without: they run in the release build.
+PORT_FOLDERS = ["unit/dataplane/worker", "unit/tools/dataplane"]
 # Folders whose lines `coverage` measures, and the report that it leaves.
 COVERAGE_FOLDERS = ["dataplane/net", "dataplane/tcp", "l7", "control"]
 
@@ -123,6 +125,11 @@ def unit(tally, arguments):
         note("thread sanitizer: " + " ".join(names))
         builds.build("thread", program_targets(directory, names))
         run_tests(tally, "unit (thread sanitizer)", directory, names, arguments)
+    directory = builds.configure("release", ["-Dtests=true"])
+    names = tests_of(directory, *PORT_FOLDERS)
+    note("release build, with DPDK: " + " ".join(names))
+    builds.build("release", program_targets(directory, names))
+    run_tests(tally, "unit (release)", directory, names, arguments)
 
 
 def program_targets(directory, names):
