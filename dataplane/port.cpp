@@ -9,6 +9,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ctime>
+
+#include "dataplane/driver_quiescence.h"
 
 namespace byway {
 
@@ -78,6 +81,7 @@ std::expected<std::unique_ptr<Port>, std::string> Port::open(const PortOptions& 
     const auto done = step == 0 ? port->probe() : step == 1 ? port->configure(pools) : port->set_mtu();
     if (!done) return std::unexpected(fmt::format("port {}: {}", options.name, done.error()));
   }
+  remember_port(*port);
   return port;
 }
 
@@ -143,7 +147,7 @@ std::expected<void, std::string> Port::configure(std::span<rte_mempool* const> p
   rte_ether_addr mac{};
   if (rte_eth_macaddr_get(id_, &mac) != 0) return std::unexpected("has no MAC address");
   std::memcpy(info_.mac.bytes.data(), mac.addr_bytes, info_.mac.bytes.size());
-  inside_ = std::make_unique<std::atomic<std::uint8_t>[]>(info_.queue_pairs);
+  presences_ = std::make_unique<Presence[]>(info_.queue_pairs);
   return {};
 }
 
@@ -160,10 +164,29 @@ std::expected<void, std::string> Port::set_mtu() {
   return {};
 }
 
+Port::Port(PortOptions options) : options_(std::move(options)) {}
+
 Port::~Port() {
+  forget_port(*this);
   if (!probed_) return;
   stop();
   rte_eth_dev_close(id_);
+}
+
+void Port::wait_until_quiescent() const {
+  // A round that began before this line may have looked at the driver's state before the caller changed it;
+  // the one after it, and all later ones, have not.
+  constexpr std::uint32_t rounds_to_pass = 2;
+  constexpr timespec pause{0, 20'000};  // a worker's round, or part of its sleep
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+  for (std::uint16_t queue = 0; queue < info_.queue_pairs; ++queue) {
+    const Presence& worker = presences_[queue];
+    const std::uint32_t before = worker.rounds.load(std::memory_order_acquire);
+    while (worker.is_inside.load(std::memory_order_acquire) &&
+           worker.rounds.load(std::memory_order_acquire) - before < rounds_to_pass) {
+      nanosleep(&pause, nullptr);
+    }
+  }
 }
 
 std::expected<void, std::string> Port::start() {
@@ -198,7 +221,7 @@ bool Port::retry_link() {
   }
   gate_open_.store(false, std::memory_order_release);
   for (std::uint16_t queue = 0; queue < info_.queue_pairs; ++queue) {
-    if (inside_[queue].load(std::memory_order_acquire) != 0) return false;  // asked; next time then
+    if (presences_[queue].is_inside.load(std::memory_order_acquire)) return false;  // asked; next time then
   }
   if (started_) rte_eth_dev_stop(id_);
   started_ = rte_eth_dev_start(id_) == 0;

@@ -5,7 +5,9 @@
 //
 // A memif client tries to connect only when it is started. While its server is away the main thread starts it
 // anew from time to time (retry_link), which must not happen under a worker's feet: the gate closes, the
-// worker acknowledges in its next round, and only then the port is touched.
+// worker acknowledges in its next round, and only then the port is touched. When a peer goes away, the driver
+// itself gives the shared memory back, in DPDK's interrupt thread: driver_quiescence.h makes it wait for the
+// workers.
 #pragma once
 
 #include <atomic>
@@ -75,23 +77,35 @@ class Port {
   /// At the start of a worker's round: whether it may use the port in this round.
   [[nodiscard]] bool enter(std::uint16_t queue) {
     const bool open = gate_open_.load(std::memory_order_acquire);
+    Presence& worker = presences_[queue];
     // The acknowledgement is written only when it changes.
-    if (open != (inside_[queue].load(std::memory_order_relaxed) != 0)) {
-      inside_[queue].store(open ? 1 : 0, std::memory_order_release);
+    if (open != worker.is_inside.load(std::memory_order_relaxed)) {
+      worker.is_inside.store(open, std::memory_order_release);
     }
+    worker.rounds.store(worker.rounds.load(std::memory_order_relaxed) + 1, std::memory_order_release);
     return open;
   }
   /// The worker has ended and will not use the port again.
-  void leave(std::uint16_t queue) { inside_[queue].store(0, std::memory_order_release); }
+  void leave(std::uint16_t queue) { presences_[queue].is_inside.store(false, std::memory_order_release); }
   [[nodiscard]] std::uint16_t rx_burst(std::uint16_t queue, std::span<rte_mbuf*> out);
   /// Returns how many of `frames` (from the front) the device took over.
   [[nodiscard]] std::uint16_t tx_burst(std::uint16_t queue, std::span<rte_mbuf*> frames);
+
+  /// Waits until every call of a driver's function that a worker had begun before has returned. What the
+  /// caller changed before is seen by all later calls. Any thread but a worker's.
+  void wait_until_quiescent() const;
 
   [[nodiscard]] const PortInfo& info() const { return info_; }
   [[nodiscard]] const std::string& name() const { return options_.name; }
 
  private:
-  explicit Port(PortOptions options) : options_(std::move(options)) {}
+  /// Where the worker of a queue is; a cache line of its own, because it is written in each round.
+  struct alignas(64) Presence {
+    std::atomic<bool> is_inside{false};  ///< It may be using the port.
+    std::atomic<std::uint32_t> rounds{0};
+  };
+
+  explicit Port(PortOptions options);
   [[nodiscard]] std::expected<void, std::string> probe();
   [[nodiscard]] std::expected<void, std::string> configure(std::span<rte_mempool* const> pools);
   [[nodiscard]] std::expected<void, std::string> set_mtu();
@@ -102,7 +116,7 @@ class Port {
   bool probed_ = false;
   bool started_ = false;
   std::atomic<bool> gate_open_{false};
-  std::unique_ptr<std::atomic<std::uint8_t>[]> inside_;  ///< by queue: its worker is using the port
+  std::unique_ptr<Presence[]> presences_;  ///< by queue
 };
 
 }  // namespace byway
