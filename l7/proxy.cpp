@@ -16,7 +16,8 @@ Proxy::Proxy(const ProxySeams& seams, const ProxyOptions& options)
                .balancer = upstream::Balancer(seams.slots)},
       downstreams_(options.downstream_max),
       upstreams_(options.upstream_max),
-      exchanges_(options.exchanges_max) {
+      exchanges_(options.exchanges_max),
+      listener_drain_(context_, downstreams_) {
   context_.downstreams = &downstreams_;
   context_.upstreams = &upstreams_;
   context_.exchanges = &exchanges_;

@@ -4,6 +4,7 @@
 // address, and in each round:
 //
 //   proxy.set_now(now);                          before events are delivered and timers advance
+//   proxy.step_drains();                         a piece of what ends with removed listeners
 //   if (policy.refresh(now)) proxy.use_set(policy.current());
 //   stack.deliver_events(now); timers.advance(now, ...);
 //
@@ -26,6 +27,7 @@
 #include "l7/exchange.h"
 #include "l7/http1/client_codec.h"
 #include "l7/http1/server_codec.h"
+#include "l7/listener_drain.h"
 #include "l7/telemetry/record.h"
 #include "l7/telemetry/telemetry.h"
 #include "l7/worker_context.h"
@@ -70,6 +72,16 @@ class Proxy final : public Acceptor {
   /// A client's connection. Which listener it belongs to shows in its local address and in each request.
   void on_accept(Stream& stream) override;
 
+  /// Nobody listens at `local` any more: its connections end as they do in drain(), by `deadline` at the
+  /// latest.
+  void drain_listener(const net::SocketAddress& local, Instant deadline) {
+    listener_drain_.begin(local, deadline);
+  }
+  /// Somebody listens there again: what drain_listener() has not ended yet stays.
+  void keep_listener(const net::SocketAddress& local) { listener_drain_.cancel(local); }
+  /// A piece of that work. True: there was some.
+  bool step_drains() { return listener_drain_.step(); }
+
   /// New connections are reset, waiting ones close, the others close after their current response.
   void drain();
   /// No connection of a client is open any more.
@@ -89,6 +101,7 @@ class Proxy final : public Acceptor {
   Slab<http1::ServerCodec> downstreams_;
   Slab<http1::ClientCodec> upstreams_;
   Slab<Exchange> exchanges_;
+  ListenerDrain listener_drain_;
 };
 
 }  // namespace byway::l7

@@ -83,6 +83,8 @@ class ServerCodec final : public Codec, public StreamHandler, private Timer {
 
   /// Ends the connection now if it is waiting; else it ends after the current response.
   void drain();
+  /// It was told so, or the client wants it.
+  [[nodiscard]] bool is_ending() const { return is_last_; }
   /// Ends everything with a reset. The object does not exist afterwards.
   void abort();
 

@@ -15,11 +15,32 @@ net::IpAddress address_of(const shm::IpAddress& from) {
   return address;
 }
 
-template <typename T>
-void sort_once(std::vector<T>& list) {
+void sort_once(std::vector<net::IpAddress>& list) {
   std::ranges::sort(list);
   const auto repeated = std::ranges::unique(list);
   list.erase(repeated.begin(), repeated.end());
+}
+
+// Of several with one address the one that drains longest stays.
+void sort_once(std::vector<ListenSocket>& list) {
+  std::ranges::sort(list, [](const ListenSocket& a, const ListenSocket& b) {
+    return a.local != b.local ? a.local < b.local : a.drain > b.drain;
+  });
+  const auto repeated = std::ranges::unique(list, {}, &ListenSocket::local);
+  list.erase(repeated.begin(), repeated.end());
+}
+
+Nanoseconds drain_of(const shm::PolicyView& policy, const shm::ListenerGroup& group) {
+  std::uint64_t longest_ns = 0;
+  for (const shm::Listener& listener : policy.listeners()) {
+    if (listener.tcp_port != group.tcp_port) continue;
+    const auto addresses = policy.addresses(listener);
+    const bool is_of_group = addresses.empty()
+                                 ? address_of(group.address) == net::IpAddress{}
+                                 : std::ranges::find(addresses, group.address) != addresses.end();
+    if (is_of_group) longest_ns = std::max(longest_ns, listener.limits.drain_ns);
+  }
+  return Nanoseconds(static_cast<std::int64_t>(longest_ns));
 }
 
 }  // namespace
@@ -30,11 +51,12 @@ std::expected<std::unique_ptr<const ListenPlan>, std::string> make_listen_plan(
   for (const shm::ListenerGroup& group : policy.groups()) {
     const auto tcp_port = static_cast<std::uint16_t>(group.tcp_port);
     const net::IpAddress address = address_of(group.address);
+    const Nanoseconds drain = drain_of(policy, group);
     if (address == net::IpAddress{}) {
-      for (const net::Prefix& own : node_addresses) plan->sockets.push_back({own.address, tcp_port});
+      for (const net::Prefix& own : node_addresses) plan->sockets.push_back({{own.address, tcp_port}, drain});
       continue;
     }
-    plan->sockets.push_back({address, tcp_port});
+    plan->sockets.push_back({{address, tcp_port}, drain});
     if (std::ranges::find(node_addresses, address, &net::Prefix::address) != node_addresses.end()) continue;
     const bool reachable =
         std::ranges::any_of(node_addresses, [&](const net::Prefix& own) { return own.contains(address); });

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "control/shm/publication.h"
+#include "dataplane/clock.h"
 #include "dataplane/net/address.h"
 #include "dataplane/net/prefix.h"
 
@@ -20,8 +21,15 @@ namespace byway::tools {
 inline constexpr std::size_t listen_sockets_max = 1024;
 inline constexpr std::size_t virtual_addresses_max = 512;
 
+struct ListenSocket {
+  net::SocketAddress local;
+  Nanoseconds drain{0};  ///< What its connections are granted when it goes: the longest of its listeners'.
+  friend bool operator<(const ListenSocket& a, const ListenSocket& b) { return a.local < b.local; }
+  friend bool operator==(const ListenSocket&, const ListenSocket&) = default;
+};
+
 struct ListenPlan final : shm::SetAttachment {
-  std::vector<net::SocketAddress> sockets;         ///< sorted, each once
+  std::vector<ListenSocket> sockets;               ///< sorted by address, each once
   std::vector<net::IpAddress> virtual_addresses;   ///< sorted; in a network of a port, not the node's own
   std::vector<net::IpAddress> unusable_addresses;  ///< in no network of a port: nobody can reach them
 };

@@ -58,8 +58,9 @@ void ProxyApplication::on_start(const WorkerServices& services, Instant now) {
 bool ProxyApplication::on_round(Instant now) {
   proxy_->set_now(now);
   if (!retired_.empty()) drop_retired(now);
+  const bool drained_some = proxy_->step_drains();
   if (!policy_.refresh(static_cast<std::uint64_t>(now.ns))) [[likely]]
-    return false;
+    return drained_some;
   take_up(policy_.current(), now);
   return true;
 }
@@ -68,14 +69,16 @@ void ProxyApplication::take_up(const shm::LiveSet* set, Instant now) {
   proxy_->use_set(set);
   if (set == nullptr || draining_) return;
   const auto& plan = static_cast<const ListenPlan&>(*set->attachment);
+  change_listeners(plan.sockets, now);
   change_addresses(plan.virtual_addresses, now);
-  change_listeners(plan.sockets);
 }
 
 void ProxyApplication::change_addresses(std::span<const net::IpAddress> wanted, Instant now) {
   compare_sorted<net::IpAddress>(
       addresses_, wanted,
-      [&](const net::IpAddress& gone) { retired_.push_back({gone, now + address_retirement}); },
+      [&](const net::IpAddress& gone) {
+        retired_.push_back({gone, now + drain_longest_ + address_retirement});
+      },
       [&](const net::IpAddress& come) {
         // One that comes back while it retires is ours still. Any other reason not to have it was ruled out
         // by the plan, or is that the table is full, which leaves this address unreachable and counts nothing
@@ -87,10 +90,19 @@ void ProxyApplication::change_addresses(std::span<const net::IpAddress> wanted, 
   addresses_.assign(wanted.begin(), wanted.end());
 }
 
-void ProxyApplication::change_listeners(std::span<const net::SocketAddress> wanted) {
-  compare_sorted<net::SocketAddress>(
-      listening_, wanted, [&](const net::SocketAddress& gone) { stack_->unlisten(gone); },
-      [&](const net::SocketAddress& come) { static_cast<void>(stack_->listen(come, *proxy_)); });
+void ProxyApplication::change_listeners(std::span<const ListenSocket> wanted, Instant now) {
+  drain_longest_ = Nanoseconds::zero();
+  compare_sorted<ListenSocket>(
+      listening_, wanted,
+      [&](const ListenSocket& gone) {
+        stack_->unlisten(gone.local);
+        proxy_->drain_listener(gone.local, now + gone.drain);
+        drain_longest_ = std::max(drain_longest_, gone.drain);
+      },
+      [&](const ListenSocket& come) {
+        proxy_->keep_listener(come.local);
+        static_cast<void>(stack_->listen(come.local, *proxy_));
+      });
   listening_.assign(wanted.begin(), wanted.end());
 }
 
@@ -104,7 +116,7 @@ void ProxyApplication::drop_retired(Instant now) {
 
 void ProxyApplication::on_drain(Instant) {
   draining_ = true;
-  for (const net::SocketAddress& socket : listening_) stack_->unlisten(socket);
+  for (const ListenSocket& socket : listening_) stack_->unlisten(socket.local);
   listening_.clear();
   proxy_->drain();
 }

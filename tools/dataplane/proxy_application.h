@@ -15,9 +15,9 @@
 
 namespace byway::tools {
 
-/// A virtual address that no listener has any more is answered for so long, so that responses under way reach
-/// their clients.
-inline constexpr Nanoseconds address_retirement = 5s;
+/// A virtual address that no listener has any more is answered until its connections have drained, and for so
+/// long after it: the last segments are repeated, and acknowledged, for some round trips.
+inline constexpr Nanoseconds address_retirement = 1s;
 
 struct ProxyApplicationOptions {
   std::uint32_t worker = 0;
@@ -47,7 +47,7 @@ class ProxyApplication final : public Application {
 
   void take_up(const shm::LiveSet* set, Instant now);
   void change_addresses(std::span<const net::IpAddress> wanted, Instant now);
-  void change_listeners(std::span<const net::SocketAddress> wanted);
+  void change_listeners(std::span<const ListenSocket> wanted, Instant now);
   void drop_retired(Instant now);
 
   ProxyApplicationOptions options_;
@@ -57,10 +57,11 @@ class ProxyApplication final : public Application {
   shm::WorkerPolicy policy_;
   tcp::Stack* stack_ = nullptr;
   net::Host* host_ = nullptr;
-  std::unique_ptr<l7::Proxy> proxy_;           ///< from on_start to on_stop
-  std::vector<net::SocketAddress> listening_;  ///< sorted
-  std::vector<net::IpAddress> addresses_;      ///< virtual ones in use, sorted
+  std::unique_ptr<l7::Proxy> proxy_;       ///< from on_start to on_stop
+  std::vector<ListenSocket> listening_;    ///< sorted
+  std::vector<net::IpAddress> addresses_;  ///< virtual ones in use, sorted
   std::vector<Retired> retired_;
+  Nanoseconds drain_longest_{0};  ///< of the listeners that went with the newest set
   bool draining_ = false;
 };
 
