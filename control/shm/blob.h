@@ -15,6 +15,7 @@
 // layout can give them a meaning.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <compare>
 #include <cstddef>
@@ -102,12 +103,11 @@ struct IpAddress {
     }
     return address;
   }
-  [[nodiscard]] constexpr bool is_ipv4() const {
-    for (std::size_t i = 0; i < 10; ++i) {
-      if (bytes[i] != 0) return false;
-    }
-    return bytes[10] == 0xff && bytes[11] == 0xff;
+  /// Half 0 or 1 as a number, whose order is that of its bytes.
+  [[nodiscard]] constexpr std::uint64_t half(std::size_t index) const {
+    return std::byteswap(std::bit_cast<std::array<std::uint64_t, 2>>(*this)[index]);
   }
+  [[nodiscard]] constexpr bool is_ipv4() const { return half(0) == 0 && half(1) >> 32 == 0xffff; }
   /// The IPv4 address as an integer in host order; only if is_ipv4().
   [[nodiscard]] constexpr std::uint32_t ipv4() const {
     return static_cast<std::uint32_t>(bytes[12]) << 24 | static_cast<std::uint32_t>(bytes[13]) << 16 |
@@ -115,9 +115,16 @@ struct IpAddress {
   }
   [[nodiscard]] constexpr bool is_none() const { return *this == IpAddress{}; }
 
-  friend constexpr auto operator<=>(const IpAddress&, const IpAddress&) = default;
+  // Halves, not bytes: it is done for each request.
+  friend constexpr bool operator==(const IpAddress& a, const IpAddress& b) {
+    return a.half(0) == b.half(0) && a.half(1) == b.half(1);
+  }
+  friend constexpr std::strong_ordering operator<=>(const IpAddress& a, const IpAddress& b) {
+    return a.half(0) != b.half(0) ? a.half(0) <=> b.half(0) : a.half(1) <=> b.half(1);
+  }
 };
 static_assert(sizeof(IpAddress) == 16);
+static_assert(std::endian::native == std::endian::little, "half() turns what it loads");
 
 /// An address block; an IPv4 block a.b.c.d/n is the mapped address with 96 + n bits.
 struct Cidr {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -26,19 +27,25 @@ struct IpAddress {
     for (std::size_t i = 0; i < 4; ++i) a.bytes[12 + i] = static_cast<std::uint8_t>(v4.value >> (24 - 8 * i));
     return a;
   }
-  [[nodiscard]] constexpr bool is_v4() const {
-    for (std::size_t i = 0; i < 10; ++i) {
-      if (bytes[i] != 0) return false;
-    }
-    return bytes[10] == 0xff && bytes[11] == 0xff;
+  /// Half 0 or 1 as a number, whose order is that of its bytes. Comparing halves, not bytes, is felt: it
+  /// happens several times for each packet.
+  [[nodiscard]] constexpr std::uint64_t half(std::size_t index) const {
+    return std::byteswap(std::bit_cast<std::array<std::uint64_t, 2>>(bytes)[index]);
   }
+  [[nodiscard]] constexpr bool is_v4() const { return half(0) == 0 && half(1) >> 32 == 0xffff; }
   /// Only if is_v4().
   [[nodiscard]] constexpr Ipv4Address v4() const {
     return {std::uint32_t{bytes[12]} << 24 | std::uint32_t{bytes[13]} << 16 | std::uint32_t{bytes[14]} << 8 |
             std::uint32_t{bytes[15]}};
   }
-  friend constexpr auto operator<=>(const IpAddress&, const IpAddress&) = default;
+  friend constexpr bool operator==(const IpAddress& a, const IpAddress& b) {
+    return a.half(0) == b.half(0) && a.half(1) == b.half(1);
+  }
+  friend constexpr std::strong_ordering operator<=>(const IpAddress& a, const IpAddress& b) {
+    return a.half(0) != b.half(0) ? a.half(0) <=> b.half(0) : a.half(1) <=> b.half(1);
+  }
 };
+static_assert(std::endian::native == std::endian::little, "half() turns what it loads");
 
 struct SocketAddress {
   IpAddress ip;

@@ -29,7 +29,7 @@ struct Prefix {
       const unsigned covered = bits > 64 * word ? bits - static_cast<unsigned>(64 * word) : 0;
       if (covered == 0) return true;
       const std::uint64_t mask = covered >= 64 ? ~std::uint64_t{0} : ~(~std::uint64_t{0} >> covered);
-      if (((load(address, word) ^ load(other, word)) & mask) != 0) return false;
+      if (((address.half(word) ^ other.half(word)) & mask) != 0) return false;
     }
     return true;
   }
@@ -47,18 +47,6 @@ struct Prefix {
   }
 
   friend constexpr bool operator==(const Prefix&, const Prefix&) = default;
-
- private:
-  static constexpr std::uint64_t load(const IpAddress& from, std::size_t word) {
-    std::uint64_t value = 0;
-    if (std::is_constant_evaluated()) {
-      for (std::size_t i = 0; i < 8; ++i) value = value << 8 | from.bytes[8 * word + i];
-    } else {
-      std::memcpy(&value, from.bytes.data() + 8 * word, 8);
-      value = __builtin_bswap64(value);
-    }
-    return value;
-  }
 };
 
 /// "10.0.0.1/24": strict, as parse_ipv4; the length has no leading zero and is at most 32.

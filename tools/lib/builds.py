@@ -18,6 +18,8 @@ from console import ScriptError, cores, note, run_ninja
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
+# What is instrumented or looked at, not timed, is linked the quick way.
+NOT_FOR_SPEED = ["-Db_lto=false"]
 # Subprojects are compiled once and never worked on: fewer, larger units halve the time they take.
 COMMON_OPTIONS = ["--wrap-mode=nodownload", "-Dunity=subprojects", "-Dunity_size=15"]
 # Sanitizer builds run at -O1: the stacks stay readable, and 1,000 simulated seeds stay affordable. They are
@@ -25,15 +27,15 @@ COMMON_OPTIONS = ["--wrap-mode=nodownload", "-Dunity=subprojects", "-Dunity_size
 # aligned to a cache line wrongly on the fake stack of detect_stack_use_after_return (GCC bug 110027).
 CCACHE = "ccache " if shutil.which("ccache") else ""  # meson finds it by itself only for the compiler that it chooses
 CLANG = {"CC": f"{CCACHE}clang-19", "CXX": f"{CCACHE}clang++-19"}
-SANITIZER_OPTIONS = ["-Dbuildtype=debugoptimized", "-Doptimization=1", "-Ddpdk=disabled"]
+SANITIZER_OPTIONS = NOT_FOR_SPEED + ["-Dbuildtype=debugoptimized", "-Doptimization=1", "-Ddpdk=disabled"]
 
 BUILDS = {
     "release": (["-Dbuildtype=release"], {}),
     "sanitize": (SANITIZER_OPTIONS + ["-Db_sanitize=address,undefined", "-Db_lundef=false"], CLANG),
     "thread": (SANITIZER_OPTIONS + ["-Db_sanitize=thread", "-Db_lundef=false", "-Dagent=disabled"], CLANG),
-    "fuzz": (["-Dbuildtype=debugoptimized", "-Dfuzz=true", "-Ddpdk=disabled", "-Dtests=false",
-              "-Dagent=disabled"], CLANG),
-    "coverage": (["-Dbuildtype=debug", "-Doptimization=0", "-Db_coverage=true", "-Ddpdk=disabled"], {}),
+    "fuzz": (NOT_FOR_SPEED + ["-Dbuildtype=debugoptimized", "-Dfuzz=true", "-Ddpdk=disabled", "-Dtests=false",
+                              "-Dagent=disabled"], CLANG),
+    "coverage": (NOT_FOR_SPEED + ["-Dbuildtype=debug", "-Doptimization=0", "-Db_coverage=true", "-Ddpdk=disabled"], {}),
 }
 
 

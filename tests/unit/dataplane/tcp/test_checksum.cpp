@@ -42,6 +42,17 @@ TEST_CASE("every length up to beyond the vector path agrees with the plain sum")
         plain_checksum(std::vector<std::uint8_t>(65'535, 0xff)));
 }
 
+TEST_CASE("no carry is lost in words of ones and zeros") {
+  std::mt19937 random(4);
+  for (int round = 0; round < 2000; ++round) {
+    std::vector<std::uint8_t> bytes;
+    for (std::size_t words = random() % 40; words > 0; --words)
+      bytes.insert(bytes.end(), 8, random() % 4 == 0 ? 0x00 : 0xff);
+    for (std::size_t i = random() % 3; i > 0 && !bytes.empty(); --i) bytes[random() % bytes.size()] ^= 1;
+    REQUIRE(checksum(bytes) == plain_checksum(bytes));
+  }
+}
+
 TEST_CASE("a message in pieces of any length has the checksum of the whole") {
   std::mt19937 random(2);
   for (int round = 0; round < 500; ++round) {
