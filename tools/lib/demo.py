@@ -12,7 +12,7 @@ import demo_layout
 from console import ScriptError, Steps, note
 from demo_gateway import Gateway
 from demo_load import TrafficLoad
-from demo_state import DemoState
+from demo_state import DemoState, demo_name
 from demo_view import PhaseResult, View, print_results
 from netns import Network
 from processes import Processes
@@ -21,8 +21,6 @@ PHASES = [{"v1": 90, "v2": 10}, {"v1": 50, "v2": 50}, {"v1": 0, "v2": 100}]
 # Requests a second: enough to see a split at once, and far from what two cores can do together with
 # both nginx, so that latencies are Byway's and not those of a crowded machine.
 RATE = 4000
-# While a person tries things the traffic goes on, slower.
-RATE_OF_FREE_PLAY = RATE
 # A phase lasts this long, and longer until it has enough requests to judge it.
 PHASE_SECONDS = 4.0
 PHASE_SECONDS_MAX = 30.0
@@ -199,20 +197,23 @@ class Demo:
 
 
 def parse_arguments():
-    parser = argparse.ArgumentParser(prog="tools/quickstart", description="Real traffic through Byway on this machine, in network"
+    parser = argparse.ArgumentParser(prog="tools/quickstart", allow_abbrev=False, description="Real traffic through Byway on this machine, in network"
                                      " namespaces of its own: installs what is missing, builds, runs, cleans up.")
     parser.add_argument("--once", action="store_true", help="run unattended and end; exit code 0 only if no request failed and every"
                         " split fits its weights")
     parser.add_argument("--keep", action="store_true", help="leave it running at the end")
     parser.add_argument("--down", action="store_true", help="end and remove a demo that runs or was left, and nothing else")
-    parser.add_argument("--name", default="byway-demo", help="begins the names of the namespaces, and names the folder in /run"
-                        " (%(default)s)")
+    parser.add_argument("--name", type=demo_name, default="byway-demo", help="begins the names of the namespaces, and names the"
+                        " folder in /run (%(default)s)")
+    parser.add_argument("--check-options", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--steps-done", type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 def main():
     arguments = parse_arguments()
+    if arguments.check_options:
+        return 0
     try:
         if os.geteuid() != 0:
             raise ScriptError("network namespaces need root")

@@ -5,10 +5,12 @@ before the first namespace is made. Namespaces are found by name, processes by p
 nothing that merely reuses a number is ever ended.
 """
 
+import argparse
 import fcntl
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import time
@@ -20,6 +22,17 @@ from netns import Network, is_alive
 RUN = pathlib.Path("/run")
 # A demo that is told to end stops its traffic and its processes first.
 STOP_SECONDS_MAX = 30
+
+# The longest path below the folder, /run/NAME/dataplane/dataplane.sock, must fit an address of 108 bytes.
+NAME_CHARACTERS_MAX = 32
+
+
+def demo_name(text):
+    """Checks a demo's name (argparse `type`): it becomes a folder in /run and begins names of namespaces."""
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", text) or len(text) > NAME_CHARACTERS_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} is no name: a lower-case letter and up to {NAME_CHARACTERS_MAX - 1} lower-case letters,"
+                                         " digits and hyphens are wanted")
+    return text
 
 
 class DemoState:
@@ -75,7 +88,10 @@ class DemoState:
                 time.sleep(0.1)
 
     def remove_leftovers(self):
-        """Ends and removes whatever another run left. Returns a sentence, or None if nothing was there."""
+        """Ends and removes whatever another run left. Returns a sentence, or None if nothing was there.
+        A folder that is no demo's (/run/systemd, to name one) is an error and stays."""
+        if self.directory.exists() and not self.is_ours():
+            raise ScriptError(f"{self.directory} is not a demo's folder: choose another --name")
         ended = 0
         if self.state_path.exists():
             try:
@@ -89,9 +105,16 @@ class DemoState:
             return None
         return f"removed what an earlier run left: {namespaces} namespaces, {ended} processes"
 
+    def is_ours(self):
+        """A demo's folder has its state.json; one that was killed at its very start may be empty."""
+        return self.state_path.exists() or set(os.listdir(self.directory)) <= {self.scratch_path().name}
+
+    def scratch_path(self):
+        return self.state_path.with_suffix(".new")
+
     def record(self, identities):
         """Notes the processes that run, so that another run can end them."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        scratch = self.state_path.with_suffix(".new")
+        scratch = self.scratch_path()
         scratch.write_text(json.dumps({"pid": os.getpid(), "processes": identities}))
         scratch.replace(self.state_path)

@@ -1,7 +1,8 @@
 """Network namespaces and veth pairs for the demo and the integration tests.
 
 A Network has a name; every namespace of it is called NAME-PART, so that whatever a killed run left
-behind is found again and removed by that name alone. Needs root and iproute2, ethtool.
+behind is found again and removed by that name alone. A part has no hyphen, so that the namespaces of a
+network `demo` are not taken for those of one `demo-two`. Needs root and iproute2, ethtool.
 
 One end of a pair may belong to a gateway that polls it with AF_PACKET. That end gets no address and
 no IPv6: the kernel would answer ARP and reset every connection that it knows nothing about. The other
@@ -37,6 +38,8 @@ class Network:
         self.name = name
 
     def namespace(self, part):
+        if "-" in part:
+            raise ValueError(f"{part!r}: a part's name has no hyphen")
         return f"{self.name}-{part}"
 
     def add_namespace(self, part):
@@ -78,7 +81,7 @@ class Network:
 
     def existing(self):
         """Namespaces of this network that exist, whoever made them."""
-        return [name for name in list_namespaces() if name.startswith(self.name + "-")]
+        return [name for name in list_namespaces() if name.rpartition("-")[0] == self.name]
 
     def remove(self):
         """Ends whatever runs in the namespaces and removes them. Returns how many there were."""

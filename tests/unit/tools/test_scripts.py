@@ -2,18 +2,24 @@
 """The rules of tools/tidy each find what they are for and spare what is fine; tools/test counts what
 test programs print; the demo's judgement of a split accepts fair ones and refuses others."""
 
+import argparse
 import importlib.machinery
 import importlib.util
 import pathlib
 import sys
+import tempfile
 import unittest
+from unittest import mock
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tools/lib"))
 sys.dont_write_bytecode = True
 
+import demo_state  # noqa: E402
 import histogram  # noqa: E402
+import netns  # noqa: E402
 import test_programs  # noqa: E402
+from console import ScriptError  # noqa: E402
 from demo_view import PhaseResult  # noqa: E402
 
 loader = importlib.machinery.SourceFileLoader("tidy", str(ROOT / "tools/tidy"))
@@ -160,6 +166,43 @@ class Judgement(unittest.TestCase):
             histogram.merge(buckets, {histogram.bucket(value): 1})
         for share in (0.5, 0.99):
             self.assertAlmostEqual(histogram.percentile(buckets, share) / (share * 100_000), 1.0, delta=1 / 64)
+
+
+class Names(unittest.TestCase):
+    """What a demo removes is found by its name: nothing else may fit that name."""
+
+    def test_a_name_that_is_a_path_or_empty_is_refused(self):
+        for bad in ("", ".", "..", "a/b", "../x", "A", "1", "-a", "a b", "a" * 33):
+            with self.assertRaises(argparse.ArgumentTypeError, msg=repr(bad)):
+                demo_state.demo_name(bad)
+        self.assertEqual(demo_state.demo_name("byway-demo2"), "byway-demo2")
+
+    def test_a_folder_that_is_no_demos_stays(self):
+        with tempfile.TemporaryDirectory() as run, mock.patch.object(demo_state, "RUN", pathlib.Path(run)):
+            foreign = pathlib.Path(run) / "other"
+            foreign.mkdir()
+            (foreign / "precious").touch()
+            with mock.patch.object(netns, "list_namespaces", list), self.assertRaises(ScriptError):
+                demo_state.DemoState("other").remove_leftovers()
+            self.assertTrue((foreign / "precious").exists())
+
+    def test_the_folder_of_a_killed_demo_is_removed(self):
+        for content in ([], ["state.new"], ["state.json", "agent.db"]):
+            with tempfile.TemporaryDirectory() as run, mock.patch.object(demo_state, "RUN", pathlib.Path(run)):
+                left = pathlib.Path(run) / "left"
+                left.mkdir()
+                for name in content:
+                    (left / name).write_text("{}")
+                with mock.patch.object(netns, "list_namespaces", list):
+                    self.assertIsNotNone(demo_state.DemoState("left").remove_leftovers())
+                self.assertFalse(left.exists(), content)
+
+    def test_namespaces_of_a_network_whose_name_goes_on_are_others(self):
+        there = ["demo-client", "demo-two-client", "demo", "a-demo-client"]
+        with mock.patch.object(netns, "list_namespaces", lambda: there):
+            self.assertEqual(netns.Network("demo").existing(), ["demo-client"])
+        with self.assertRaises(ValueError):
+            netns.Network("demo").namespace("two-client")
 
 
 class Runner(unittest.TextTestRunner):
