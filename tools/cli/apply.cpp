@@ -18,22 +18,6 @@ struct Options {
   bool dry_run = false;
 };
 
-/// The agent names lines of the stream that was sent: say them as lines of the person's files.
-Error with_places(const Answer& answer, const Documents& documents) {
-  Error error = error_of(answer);
-  if (!answer.body.is_object() || !answer.body.contains("details")) return error;
-  const Json& details = answer.body["details"];
-  if (!details.contains("causes") || !details["causes"].is_array() || details["causes"].empty()) return error;
-  error.message = "nothing was changed:";
-  for (const Json& cause : details["causes"]) {
-    const std::string field = cause.value("field", "");
-    const std::size_t line = cause.value("line", std::size_t{0});
-    error.message += fmt::format("\n  {}{}{}{}", line > 0 ? documents.place(line) + ": " : "", field,
-                                 field.empty() ? "" : ": ", cause.value("message", ""));
-  }
-  return error;
-}
-
 void print_results(const Json& body) {
   if (!body.is_object() || !body.contains("results")) return;
   for (const Json& item : body["results"]) {
@@ -55,7 +39,7 @@ void run(const Options& options, Context& context) {
       context.client().exchange("POST", "/byway/v1/apply" + query, documents->text(), "application/yaml");
   if (!answer) return context.fail(answer.error());
   Context::warn(*answer);
-  if (answer->status >= 400) return context.fail(with_places(*answer, *documents));
+  if (answer->status >= 400) return context.fail(documents->error_of(*answer));
   if (context.format == Format::table) {
     print_results(answer->body);
   } else {
@@ -70,8 +54,10 @@ void add_apply(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("apply", "create or change what manifests say, all or nothing");
   verb->add_option("-f,--filename", options->files, "files, folders, or - for standard input")->required();
-  verb->add_flag("--wait", options->wait, "wait until every worker runs the change");
-  verb->add_option("--timeout", options->timeout, "how long to wait, at most 60s")->capture_default_str();
+  CLI::Option* wait = verb->add_flag("--wait", options->wait, "wait until every worker runs the change");
+  verb->add_option("--timeout", options->timeout, "how long to wait, at most 60s")
+      ->capture_default_str()
+      ->needs(wait);
   verb->add_flag("--strict", options->strict, "refuse what would only be accepted with a bad condition");
   verb->add_flag("--dry-run", options->dry_run, "check everything, change nothing");
   verb->callback([options, &context] { run(*options, context); });

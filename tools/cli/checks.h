@@ -2,6 +2,7 @@
 // says for what it finds the exact command that mends it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -26,14 +27,24 @@ struct PortToCheck {
   std::string device;  ///< PCI address or vdev arguments.
 };
 
-/// CPU features, number of cores, isolation, steal.
-void check_cores(std::vector<Finding>& findings);
+/// What node.yaml asks of the machine; empty without one.
+struct NodeToCheck {
+  std::vector<PortToCheck> ports;
+  std::vector<unsigned> cores;   ///< Of the workers; empty: the data plane chooses.
+  std::uint64_t mbufs = 16'384;  ///< Packet buffers of each worker (docs/node.md).
+};
+
+/// Whether `device` is a network card, told by its PCI address.
+[[nodiscard]] bool is_card(const std::string& device);
+
+/// CPU features, number of cores, isolation of the workers' (or of the last) from other work.
+void check_cores(const NodeToCheck& node, std::vector<Finding>& findings);
 /// The workers' cores of node.yaml: each exists, may be used by this process, and is listed once.
 void check_worker_cores(const std::vector<unsigned>& cores, std::vector<Finding>& findings);
-/// Huge pages, their mount, locked memory.
-void check_memory(std::vector<Finding>& findings);
+/// Huge pages, which cards cannot do without, and locked memory.
+void check_memory(const NodeToCheck& node, std::vector<Finding>& findings);
 /// IOMMU and vfio-pci, and which driver each network card of the machine has, with its queues (RSS).
-void check_cards(std::vector<Finding>& findings);
+void check_cards(const NodeToCheck& node, std::vector<Finding>& findings);
 /// A port: the interface behind a vdev exists, is up, has no kernel address, its peer sends whole checksums.
 void check_port(const PortToCheck& port, std::vector<Finding>& findings);
 

@@ -2,6 +2,7 @@
 #include <sched.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -42,6 +43,48 @@ std::set<std::string> cpu_flags() {
   return {};
 }
 
+std::vector<unsigned> usable_cores() {
+  cpu_set_t usable;
+  CPU_ZERO(&usable);
+  static_cast<void>(sched_getaffinity(0, sizeof(usable), &usable));
+  std::vector<unsigned> cores;
+  for (unsigned core = 0; core < CPU_SETSIZE; ++core)
+    if (CPU_ISSET(core, &usable)) cores.push_back(core);
+  return cores;
+}
+
+/// "1,3", as the kernel's command line has it.
+std::string list_of(const std::vector<unsigned>& cores) {
+  std::string text;
+  for (const unsigned core : cores) text += fmt::format("{}{}", text.empty() ? "" : ",", core);
+  return text;
+}
+
+bool has_card(const NodeToCheck& node) {
+  return std::ranges::any_of(node.ports, [](const PortToCheck& port) { return is_card(port.device); });
+}
+
+/// What the data plane will ask for, in MiB: packet buffers of 2.4 KiB, what drivers keep, and DPDK's own.
+std::uint64_t memory_mib(const NodeToCheck& node) {
+  constexpr std::uint64_t mbuf_bytes = 2'560;
+  constexpr std::uint64_t port_mib = 8;
+  constexpr std::uint64_t own_mib = 64;
+  const std::uint64_t workers = std::max<std::size_t>(node.cores.size(), 1);
+  return (node.mbufs * workers * mbuf_bytes >> 20) + port_mib * node.ports.size() + own_mib + 1;
+}
+
+/// Interfaces of the kernel whose device is at or below `device` (virtio has its own device below PCI's).
+std::vector<fs::path> interfaces_of(const fs::path& device) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  const std::string prefix = fs::canonical(device, error).string() + "/";
+  for (fs::directory_iterator at("/sys/class/net", error), end; !error && at != end; at.increment(error)) {
+    std::error_code ignored;
+    if (fs::canonical(at->path(), ignored).string().starts_with(prefix)) found.push_back(at->path());
+  }
+  return found;
+}
+
 std::string driver_of(const fs::path& device) {
   std::error_code error;
   const fs::path link = fs::read_symlink(device / "driver", error);
@@ -50,7 +93,7 @@ std::string driver_of(const fs::path& device) {
 
 }  // namespace
 
-void check_cores(std::vector<Finding>& findings) {
+void check_cores(const NodeToCheck& node, std::vector<Finding>& findings) {
   const auto flags = cpu_flags();
   std::string missing;
   for (const char* flag : {"avx2", "bmi1", "bmi2", "fma", "movbe", "f16c", "abm"}) {
@@ -71,11 +114,17 @@ void check_cores(std::vector<Finding>& findings) {
     findings.push_back({"cores", Verdict::note, "only one: the worker shares it with everything else",
                         "use `poll: adaptive` in node.yaml, or give the machine a second core"});
   }
+  const std::vector<unsigned> usable = usable_cores();
+  std::vector<unsigned> workers = node.cores;
+  if (workers.empty() && !usable.empty()) workers = {usable.back()};  // what the data plane chooses
+  const std::string wanted = list_of(workers);
   const std::string isolated = first_line("/sys/devices/system/cpu/isolated");
   if (isolated.empty()) {
     findings.push_back(
         {"isolation", Verdict::note, "no core is kept free of other work",
-         "for the lowest latency boot with isolcpus=2-3 nohz_full=2-3 rcu_nocbs=2-3 (the workers' cores)"});
+         fmt::format("for the lowest latency boot with isolcpus={0} nohz_full={0} rcu_nocbs={0} "
+                     "(the workers' cores)",
+                     wanted)});
   } else {
     findings.push_back({"isolation", Verdict::good, fmt::format("cores {} are isolated", isolated), ""});
   }
@@ -87,37 +136,39 @@ void check_cores(std::vector<Finding>& findings) {
 }
 
 void check_worker_cores(const std::vector<unsigned>& cores, std::vector<Finding>& findings) {
-  cpu_set_t usable;
-  CPU_ZERO(&usable);
-  static_cast<void>(sched_getaffinity(0, sizeof(usable), &usable));
-  std::string choice;
-  for (unsigned core = 0; core < CPU_SETSIZE; ++core)
-    if (CPU_ISSET(core, &usable)) choice += fmt::format("{}{}", choice.empty() ? "" : ", ", core);
+  const std::vector<unsigned> usable = usable_cores();
   std::set<unsigned> seen;
   for (const unsigned core : cores) {
     const std::string subject = fmt::format("worker core {}", core);
-    const bool is_usable = core < CPU_SETSIZE && CPU_ISSET(core, &usable);
+    const bool is_usable = std::ranges::find(usable, core) != usable.end();
     if (!seen.insert(core).second) {
       findings.push_back(
           {subject, Verdict::broken, "is listed twice", "name each core once in workers.cores"});
     } else if (!is_usable) {
       findings.push_back({subject, Verdict::broken, "does not exist, or may not be used by this process",
-                          fmt::format("in node.yaml choose workers.cores from: {}", choice)});
+                          fmt::format("in node.yaml choose workers.cores from: {}", list_of(usable))});
     } else {
       findings.push_back({subject, Verdict::good, "usable", ""});
     }
   }
 }
 
-void check_memory(std::vector<Finding>& findings) {
+void check_memory(const NodeToCheck& node, std::vector<Finding>& findings) {
   const long total = number_of("/proc/meminfo", "HugePages_Total:");
   const long free = number_of("/proc/meminfo", "HugePages_Free:");
-  if (total <= 0) {
-    findings.push_back({"hugepages", Verdict::note, "none: Byway runs on 4 KiB pages",
-                        "sysctl vm.nr_hugepages=512   (2 MiB pages; keep it in /etc/sysctl.d/byway.conf)"});
+  const long page_mib = std::max(1L, number_of("/proc/meminfo", "Hugepagesize:") / 1024);
+  const auto needed = (static_cast<long>(memory_mib(node)) + page_mib - 1) / page_mib;
+  const std::string fix =
+      fmt::format("sysctl vm.nr_hugepages={}   ({} MiB pages; keep it in /etc/sysctl.d/byway.conf)",
+                  std::max(total, 0L) - std::max(free, 0L) + needed, page_mib);
+  if (has_card(node) && free < needed) {
+    findings.push_back({"hugepages", Verdict::broken,
+                        fmt::format("{} free, and the card needs about {}", std::max(free, 0L), needed),
+                        fix});
+  } else if (total <= 0) {
+    findings.push_back({"hugepages", Verdict::note, "none: Byway runs on 4 KiB pages", fix});
   } else if (free <= 0) {
-    findings.push_back({"hugepages", Verdict::note, fmt::format("all {} are taken", total),
-                        "sysctl vm.nr_hugepages=" + std::to_string(total + 512)});
+    findings.push_back({"hugepages", Verdict::note, fmt::format("all {} are taken", total), fix});
   } else {
     findings.push_back({"hugepages", Verdict::good, fmt::format("{} of {} free", free, total), ""});
   }
@@ -130,15 +181,19 @@ void check_memory(std::vector<Finding>& findings) {
   }
 }
 
-void check_cards(std::vector<Finding>& findings) {
+void check_cards(const NodeToCheck& node, std::vector<Finding>& findings) {
   std::error_code error;
   const bool iommu =
       fs::exists("/sys/kernel/iommu_groups", error) && !fs::is_empty("/sys/kernel/iommu_groups", error);
-  findings.push_back(
-      iommu ? Finding{"iommu", Verdict::good, "on", ""}
-            : Finding{"iommu", Verdict::note, "off, or not there",
-                      "for vfio-pci boot with intel_iommu=on iommu=pt (AMD: amd_iommu=on iommu=pt); without "
-                      "one: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode"});
+  const std::string unsafe = first_line("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode");
+  if (iommu || unsafe == "Y") {
+    findings.push_back({"iommu", Verdict::good, iommu ? "on" : "off, and vfio takes cards without one", ""});
+  } else {
+    findings.push_back(
+        {"iommu", has_card(node) ? Verdict::broken : Verdict::note, "off, or not there",
+         "for vfio-pci boot with intel_iommu=on iommu=pt (AMD: amd_iommu=on iommu=pt); without one: "
+         "modprobe vfio enable_unsafe_noiommu_mode=1"});
+  }
   int cards = 0;
   for (fs::directory_iterator at("/sys/bus/pci/devices", error), end; !error && at != end;
        at.increment(error)) {
@@ -153,14 +208,14 @@ void check_cards(std::vector<Finding>& findings) {
     }
     std::string name;
     std::size_t queues = 0;
-    for (fs::directory_iterator net(at->path() / "net", error), none; !error && net != none;
-         net.increment(error)) {
-      name = net->path().filename().string();
-      for (const auto& queue : fs::directory_iterator(net->path() / "queues", error)) {
-        queues += queue.path().filename().string().starts_with("rx-") ? 1u : 0u;
+    for (const fs::path& interface : interfaces_of(at->path())) {
+      name = interface.filename().string();
+      std::error_code ignored;
+      for (fs::directory_iterator queue(interface / "queues", ignored), none; !ignored && queue != none;
+           queue.increment(ignored)) {
+        queues += queue->path().filename().string().starts_with("rx-") ? 1u : 0u;
       }
     }
-    error.clear();
     findings.push_back(
         {subject, Verdict::note,
          fmt::format("belongs to the kernel (driver {}{}{}){}", driver.empty() ? "none" : driver,

@@ -1,18 +1,14 @@
 #include <fmt/format.h>
 #include <ifaddrs.h>
-#include <linux/ethtool.h>
-#include <linux/sockios.h>
 #include <net/if.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 
 #include "tools/cli/checks.h"
+#include "tools/cli/interfaces.h"
 
 namespace byway::cli {
 
@@ -20,18 +16,15 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// The interface that "net_af_packet0,iface=veth0,…" or "net_af_xdp0,iface=…" takes over; empty for others.
+/// The interface that "net_af_packet0,iface=veth0,…" or "net_af_xdp0,iface=…" takes over; empty for others
+/// (net_tap makes the one that it names).
 std::string interface_of(const std::string& device) {
-  const auto at = device.find("iface=");
-  if (at == std::string::npos) return "";
-  const std::string rest = device.substr(at + 6);
+  constexpr std::string_view key = ",iface=";
+  const auto at = device.find(key);
+  const bool takes_over = device.starts_with("net_af_packet") || device.starts_with("net_af_xdp");
+  if (!takes_over || at == std::string::npos) return "";
+  const std::string rest = device.substr(at + key.size());
   return rest.substr(0, rest.find(','));
-}
-
-bool is_pci_address(const std::string& device) {
-  const auto colon = std::ranges::count(device, ':');
-  return colon >= 1 && device.find('.') != std::string::npos && device.find('=') == std::string::npos &&
-         !device.starts_with("net_");
 }
 
 std::string text_of(const fs::path& path) {
@@ -39,20 +32,6 @@ std::string text_of(const fs::path& path) {
   std::string line;
   std::getline(in, line);
   return line;
-}
-
-/// Whether the kernel computes transmit checksums itself on `interface`; -1: it does not say.
-int checksum_offload(const std::string& interface) {
-  const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return -1;
-  ethtool_value value{};
-  value.cmd = ETHTOOL_GTXCSUM;
-  ifreq request{};
-  std::memcpy(request.ifr_name, interface.c_str(), std::min(interface.size(), sizeof request.ifr_name - 1));
-  request.ifr_data = reinterpret_cast<char*>(&value);
-  const int result = ioctl(fd, SIOCETHTOOL, &request);
-  close(fd);
-  return result < 0 ? -1 : static_cast<int>(value.data);
 }
 
 std::string addresses_of(const std::string& interface) {
@@ -68,15 +47,42 @@ std::string addresses_of(const std::string& interface) {
   return found;
 }
 
-/// The name of the other end of a veth when it is in this namespace; empty when it is not.
-std::string veth_peer(const std::string& interface) {
-  const std::string peer_index = text_of(fs::path("/sys/class/net") / interface / "iflink");
-  std::error_code error;
-  for (fs::directory_iterator at("/sys/class/net", error), end; !error && at != end; at.increment(error)) {
-    const std::string name = at->path().filename().string();
-    if (name != interface && text_of(at->path() / "ifindex") == peer_index) return name;
+/// The other end must hand over whole frames with right checksums: nobody computes them on the way.
+void check_peer(const std::string& subject, const std::string& interface, std::vector<Finding>& findings) {
+  const auto peer = veth_peer(interface);
+  if (!peer || !peer->leaves_checksums) {
+    findings.push_back(
+        {subject, Verdict::note,
+         fmt::format("the other end of {} is not to be seen from here (as root, namespaces with a name are)",
+                     interface),
+         "transmit checksum offload must be off there: ethtool -K ITS-NAME tx off"});
+    return;
   }
-  return "";
+  const std::string where = peer->name_space.empty() ? "" : " in namespace " + peer->name_space;
+  if (!*peer->leaves_checksums) {
+    findings.push_back(
+        {subject, Verdict::good, fmt::format("{}{} sends whole checksums", peer->name, where), ""});
+    return;
+  }
+  findings.push_back(
+      {subject, Verdict::broken,
+       fmt::format("{}{} (the other end of {}) leaves checksums to hardware that is not there", peer->name,
+                   where, interface),
+       fmt::format("{}ethtool -K {} tx off",
+                   peer->name_space.empty() ? "" : "ip netns exec " + peer->name_space + " ", peer->name)});
+}
+
+/// A card that the kernel drives must not merge what it receives: such frames fit no packet buffer.
+void check_offloads(const std::string& subject, const std::string& interface,
+                    std::vector<Finding>& findings) {
+  if (driver_of_interface(interface) == "veth") return check_peer(subject, interface, findings);
+  const auto merges = merges_received(interface);
+  if (!merges) return;
+  findings.push_back(
+      *merges ? Finding{subject, Verdict::broken,
+                        interface + " merges received segments into frames that fit no packet buffer",
+                        fmt::format("ethtool -K {} gro off lro off", interface)}
+              : Finding{subject, Verdict::good, interface + " hands over frames as they came", ""});
 }
 
 void check_interface(const std::string& subject, const std::string& interface,
@@ -104,28 +110,14 @@ void check_interface(const std::string& subject, const std::string& interface,
   } else {
     findings.push_back({subject, Verdict::good, interface + " has no kernel address", ""});
   }
-  const std::string peer = veth_peer(interface);
-  const std::string other = peer.empty() ? "PEER" : peer;
-  const int offload = peer.empty() ? -1 : checksum_offload(peer);
-  const std::string fix =
-      fmt::format("{}ethtool -K {} tx off", peer.empty() ? "ip netns exec ITS-NAMESPACE " : "", other);
-  if (offload == 1) {
-    findings.push_back({subject, Verdict::broken,
-                        fmt::format("{} (the other end of {}) leaves checksums to hardware that is not there",
-                                    peer, interface),
-                        fix});
-  } else if (offload == 0) {
-    findings.push_back({subject, Verdict::good, fmt::format("{} sends whole checksums", peer), ""});
-  } else {
-    findings.push_back(
-        {subject, Verdict::note,
-         fmt::format("the other end of {} is in another namespace: its offloads cannot be seen from here",
-                     interface),
-         "transmit checksum offload must be off there: " + fix});
-  }
+  check_offloads(subject, interface, findings);
 }
 
 }  // namespace
+
+bool is_card(const std::string& device) {
+  return !device.starts_with("net_") && device.substr(0, device.find(',')).find(':') != std::string::npos;
+}
 
 void check_port(const PortToCheck& port, std::vector<Finding>& findings) {
   const std::string subject = "port " + port.name;
@@ -133,9 +125,9 @@ void check_port(const PortToCheck& port, std::vector<Finding>& findings) {
     check_interface(subject, interface, findings);
     return;
   }
-  if (is_pci_address(port.device)) {
-    const std::string address =
-        std::ranges::count(port.device, ':') == 1 ? "0000:" + port.device : port.device;
+  if (is_card(port.device)) {
+    const std::string device = port.device.substr(0, port.device.find(','));  // without arguments
+    const std::string address = std::ranges::count(device, ':') == 1 ? "0000:" + device : device;
     std::error_code error;
     const fs::path at = fs::path("/sys/bus/pci/devices") / address;
     if (!fs::exists(at, error)) {

@@ -50,6 +50,7 @@ std::string Child::ended() {
   int status = 0;
   if (waitpid(pid_, &status, WNOHANG) != pid_) return "";
   pid_ = -1;
+  refused_its_configuration_ = WIFEXITED(status) && WEXITSTATUS(status) == static_cast<int>(Exit::usage);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 127) return "not found";
   return status_text(status);
 }

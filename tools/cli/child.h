@@ -26,6 +26,8 @@ class Child {
 
   /// How it ended ("exit code 2", "signal 11"), or empty while it runs.
   [[nodiscard]] std::string ended();
+  /// It said that its options or configuration are wrong (all programs here end with 2 then).
+  [[nodiscard]] bool refused_its_configuration() const { return refused_its_configuration_; }
   /// SIGTERM, and SIGKILL when it has not ended within the grace time.
   void stop();
   [[nodiscard]] const std::string& name() const { return name_; }
@@ -35,6 +37,7 @@ class Child {
 
   std::string name_;
   pid_t pid_;
+  bool refused_its_configuration_ = false;
 };
 
 /// The path of a program of this project: beside this one, where the build or the installation put it, else

@@ -25,7 +25,11 @@ void run(const Options& options, Context& context) {
   if (options.wait) path += "?wait=applied&timeout=" + escaped(options.timeout);
   auto answer = context.client().call("DELETE", path);
   if (!answer) return context.fail(answer.error());
-  fmt::print("{}/{} deleted\n", kind->name, options.name);
+  if (context.format == Format::table) {
+    fmt::print("{}/{} deleted\n", kind->name, options.name);
+  } else {
+    fmt::print("{}", formatted(answer->body, context.format));
+  }
   if (options.wait) report_receipt(answer->body, context);
 }
 
@@ -37,8 +41,10 @@ void add_delete(CLI::App& app, Context& context) {
   verb->add_option("kind", options->kind, "the kind")->required();
   verb->add_option("name", options->name, "the object's name")->required();
   verb->add_option("-n,--namespace", options->name_space, "namespace")->capture_default_str();
-  verb->add_flag("--wait", options->wait, "wait until every worker runs the change");
-  verb->add_option("--timeout", options->timeout, "how long to wait, at most 60s")->capture_default_str();
+  CLI::Option* wait = verb->add_flag("--wait", options->wait, "wait until every worker runs the change");
+  verb->add_option("--timeout", options->timeout, "how long to wait, at most 60s")
+      ->capture_default_str()
+      ->needs(wait);
   verb->callback([options, &context] { run(*options, context); });
 }
 

@@ -27,24 +27,22 @@ std::string word_of(Verdict verdict) {
   return "";
 }
 
-/// What the checks need of node.yaml.
-struct NodeToCheck {
-  std::vector<PortToCheck> ports;
-  std::vector<unsigned> cores;  ///< empty: the data plane chooses
-};
-
-/// The ports and cores of node.yaml. `byway-dataplane --check-config` says all that is wrong with the file;
+/// What the checks need of node.yaml. `byway-dataplane --check-config` says all that is wrong with the file;
 /// here only what stops the checks.
 std::expected<NodeToCheck, Error> read_node(const std::string& path) {
   NodeToCheck found;
   try {
     const YAML::Node node = YAML::LoadFile(path);
-    if (!node["ports"].IsSequence()) throw YAML::Exception(node.Mark(), "there is no list `ports`");
+    if (!node.IsMap() || !node["ports"] || !node["ports"].IsSequence())
+      throw YAML::Exception(node.Mark(), "there is no list `ports`");
     for (const YAML::Node& port : node["ports"]) {
+      if (!port.IsMap() || !port["name"] || !port["device"])
+        throw YAML::Exception(port.Mark(), "a port needs `name` and `device`");
       found.ports.push_back({port["name"].as<std::string>(), port["device"].as<std::string>()});
     }
     if (node["workers"] && node["workers"]["cores"])
       found.cores = node["workers"]["cores"].as<std::vector<unsigned>>();
+    if (node["memory"] && node["memory"]["mbufs"]) found.mbufs = node["memory"]["mbufs"].as<std::uint64_t>();
   } catch (const YAML::Exception& error) {
     return std::unexpected(Error{Exit::usage, fmt::format("{}:{}: {}", path, error.mark.line + 1, error.msg),
                                  fmt::format("byway-dataplane --check-config --config {}", path)});
@@ -54,15 +52,17 @@ std::expected<NodeToCheck, Error> read_node(const std::string& path) {
 
 void run(const Options& options, Context& context) {
   std::vector<Finding> findings;
-  check_cores(findings);
-  check_memory(findings);
-  check_cards(findings);
+  NodeToCheck node;
   if (!options.node.empty()) {
-    auto node = read_node(options.node);
-    if (!node) return context.fail(node.error());
-    check_worker_cores(node->cores, findings);
-    for (const PortToCheck& port : node->ports) check_port(port, findings);
+    auto read = read_node(options.node);
+    if (!read) return context.fail(read.error());
+    node = std::move(*read);
   }
+  check_cores(node, findings);
+  check_memory(node, findings);
+  check_cards(node, findings);
+  check_worker_cores(node.cores, findings);
+  for (const PortToCheck& port : node.ports) check_port(port, findings);
   bool broken = false;
   Json list = Json::array();
   for (const Finding& finding : findings) {

@@ -71,6 +71,21 @@ std::expected<Documents, Error> Documents::read(const std::vector<std::string>& 
   return documents;
 }
 
+Error Documents::error_of(const Answer& answer) const {
+  Error error = cli::error_of(answer);
+  if (!answer.body.is_object() || !answer.body.contains("details")) return error;
+  const Json& details = answer.body["details"];
+  if (!details.contains("causes") || !details["causes"].is_array() || details["causes"].empty()) return error;
+  error.message = "nothing was changed:";
+  for (const Json& cause : details["causes"]) {
+    const std::string field = cause.value("field", "");
+    const std::size_t line = cause.value("line", std::size_t{0});
+    error.message += fmt::format("\n  {}{}{}{}", line > 0 ? place(line) + ": " : "", field,
+                                 field.empty() ? "" : ": ", cause.value("message", ""));
+  }
+  return error;
+}
+
 std::string Documents::place(std::size_t line) const {
   const auto after = std::ranges::upper_bound(files_, line, {}, &File::first_line);
   if (after == files_.begin()) return fmt::format("line {}", line);

@@ -20,6 +20,9 @@ class Documents {
   [[nodiscard]] std::size_t file_count() const { return files_.size(); }
   /// "routes.yaml:12" for line `line` (from 1) of text().
   [[nodiscard]] std::string place(std::size_t line) const;
+  /// The error that a failed answer to text() stands for. The agent names lines of the stream that was sent:
+  /// here they are lines of the person's files.
+  [[nodiscard]] Error error_of(const Answer& answer) const;
 
  private:
   struct File {

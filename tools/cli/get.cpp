@@ -107,6 +107,13 @@ void print_table(const Kind& kind, const Json& items, bool with_namespace) {
   fmt::print("{}", table.has_rows() ? table.text() : fmt::format("no {}\n", kind.plural));
 }
 
+/// A collection as one object that `byway apply` takes back, as kubectl prints it: the agent's own is a
+/// GatewayList, say, which is no kind.
+Json as_list(Json body) {
+  if (!body.is_object() || !body.contains("items")) return body;
+  return {{"apiVersion", "v1"}, {"kind", "List"}, {"items", std::move(body["items"])}};
+}
+
 void run(const Options& options, Context& context) {
   const Kind* kind = find_kind(options.kind);
   if (kind == nullptr) return context.fail({Exit::usage, unknown_kind(options.kind), ""});
@@ -114,7 +121,7 @@ void run(const Options& options, Context& context) {
   auto answer = context.client().get(path_of(*kind, name_space, options.name));
   if (!answer) return context.fail(answer.error());
   if (context.format != Format::table) {
-    fmt::print("{}", formatted(answer->body, context.format));
+    fmt::print("{}", formatted(as_list(std::move(answer->body)), context.format));
     return;
   }
   const Json items = answer->body.contains("items") ? answer->body["items"] : Json::array({answer->body});
@@ -127,9 +134,10 @@ void add_get(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("get", "list objects of a kind, or show one");
   verb->add_option("kind", options->kind, "e.g. gateways, httproutes, services, endpointslices")->required();
-  verb->add_option("name", options->name, "one object's name");
+  CLI::Option* name = verb->add_option("name", options->name, "one object's name");
   verb->add_option("-n,--namespace", options->name_space, "namespace")->capture_default_str();
-  verb->add_flag("-A,--all-namespaces", options->all_namespaces, "objects of all namespaces");
+  // A name is one of its namespace's.
+  verb->add_flag("-A,--all-namespaces", options->all_namespaces, "objects of all namespaces")->excludes(name);
   verb->callback([options, &context] { run(*options, context); });
 }
 

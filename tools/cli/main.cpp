@@ -14,10 +14,21 @@ namespace byway::cli {
 namespace {
 
 std::string version_text() {
-  return fmt::format("byway {}\nlibcurl {}\nCLI11 {}\nfmt {}.{}.{}\nnlohmann-json {}.{}.{}\n", BYWAY_VERSION,
-                     curl_version_info(CURLVERSION_NOW)->version, CLI11_VERSION, FMT_VERSION / 10000,
-                     FMT_VERSION / 100 % 100, FMT_VERSION % 100, NLOHMANN_JSON_VERSION_MAJOR,
-                     NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH);
+  const curl_version_info_data* curl = curl_version_info(CURLVERSION_NOW);
+  std::string text = fmt::format("byway {}\nlibcurl {}\n", BYWAY_VERSION, curl->version);
+  if (curl->ssl_version != nullptr) text += fmt::format("{} (of libcurl)\n", curl->ssl_version);
+  return text + fmt::format("yaml-cpp {}\nCLI11 {}\nfmt {}.{}.{}\nnlohmann-json {}.{}.{}",
+                            BYWAY_YAML_CPP_VERSION, CLI11_VERSION, FMT_VERSION / 10000,
+                            FMT_VERSION / 100 % 100, FMT_VERSION % 100, NLOHMANN_JSON_VERSION_MAJOR,
+                            NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH);
+}
+
+/// The word where a verb should stand, if that is what was wrong; CLI11 says only that one is missing.
+std::string unknown_verb(const CLI::App& app) {
+  if (!app.get_subcommands().empty()) return "";
+  for (const std::string& word : app.remaining())
+    if (!word.starts_with('-')) return word;
+  return "";
 }
 
 int run(int argc, char** argv) {
@@ -38,10 +49,13 @@ int run(int argc, char** argv) {
       ->envname("BYWAY_TOKEN_FILE");
   app.add_option("--ca-file", context.target.ca_file, "CA certificates for https, instead of the system's")
       ->envname("BYWAY_CA_FILE");
-  const std::map<std::string, Format> formats{
-      {"table", Format::table}, {"json", Format::json}, {"yaml", Format::yaml}};
-  app.add_option("-o,--output", context.format, "table, json or yaml")
-      ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case).description(""))
+  app.add_option_function<std::string>(
+         "-o,--output",
+         [&context](const std::string& word) {
+           context.format = word == "json" ? Format::json : word == "yaml" ? Format::yaml : Format::table;
+         },
+         "table, json or yaml")
+      ->check(CLI::IsMember({"table", "json", "yaml"}).description(""))
       ->type_name("FORMAT")
       ->default_str("table");
 
@@ -62,6 +76,10 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    if (const std::string word = unknown_verb(app); !word.empty()) {
+      fmt::print(stderr, "error: there is no verb {}; byway --help lists them\n", word);
+      return static_cast<int>(Exit::usage);
+    }
     return app.exit(error) == 0 ? 0 : static_cast<int>(Exit::usage);
   }
   return static_cast<int>(context.exit);

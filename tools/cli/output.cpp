@@ -22,12 +22,22 @@ bool needs_quotes(const std::string& text) {
          text[0] == '.' || text[0] == '=' || text[0] == '<';
 }
 
+void emit_text(YAML::Emitter& out, const std::string& text) {
+  if (needs_quotes(text)) {
+    out << YAML::DoubleQuoted << text;
+  } else {
+    out << text;
+  }
+}
+
 void emit(YAML::Emitter& out, const Json& value) {
   switch (value.type()) {
     case Json::value_t::object:
       out << (value.empty() ? YAML::Flow : YAML::Block) << YAML::BeginMap;
       for (const auto& [key, member] : value.items()) {
-        out << YAML::Key << key << YAML::Value;
+        out << YAML::Key;
+        emit_text(out, key);
+        out << YAML::Value;
         emit(out, member);
       }
       out << YAML::EndMap;
@@ -37,15 +47,9 @@ void emit(YAML::Emitter& out, const Json& value) {
       for (const Json& member : value) emit(out, member);
       out << YAML::EndSeq;
       return;
-    case Json::value_t::string: {
-      const auto& text = value.get_ref<const std::string&>();
-      if (needs_quotes(text)) {
-        out << YAML::DoubleQuoted << text;
-      } else {
-        out << text;
-      }
+    case Json::value_t::string:
+      emit_text(out, value.get_ref<const std::string&>());
       return;
-    }
     case Json::value_t::null:
       out << YAML::Null;
       return;

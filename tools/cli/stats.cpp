@@ -93,10 +93,11 @@ void add_stats(CLI::App& app, Context& context) {
   auto options = std::make_shared<Options>();
   CLI::App* verb =
       app.add_subcommand("stats", "counters and latencies; times are in the units that they show");
-  verb->add_flag("-w,--watch", options->watch, "again and again, with rates");
+  CLI::Option* watch = verb->add_flag("-w,--watch", options->watch, "again and again, with rates");
   verb->add_option("--interval", options->interval_s, "seconds between two looks")
       ->capture_default_str()
-      ->check(CLI::Range(0.1, 3600.0));
+      ->check(CLI::Range(0.1, 3600.0))
+      ->needs(watch);
   verb->add_flag("--all", options->all, "also what is zero");
   verb->callback([options, &context] { run(*options, context); });
 }

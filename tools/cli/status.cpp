@@ -7,14 +7,23 @@ namespace byway::cli {
 
 namespace {
 
-/// Conditions that are not as they should be, over all objects: what a person looks for first.
-void collect(const Kind& kind, const Json& object, const Json& conditions, Json& problems) {
+/// "Gateway/shop/web", as apply prints it.
+std::string name_of(const Kind& kind, const Json& object) {
+  const std::string name_space = text_at(object, "metadata.namespace");
+  return fmt::format("{}/{}{}{}", kind.name, name_space, name_space.empty() ? "" : "/",
+                     text_at(object, "metadata.name"));
+}
+
+/// Conditions that are not as they should be, over all objects: what a person looks for first. `part` is
+/// the listener or parent that they are of.
+void collect(const std::string& object, const std::string& part, const Json& conditions, Json& problems) {
   if (!conditions.is_array()) return;
   for (const Json& one : conditions) {
     const std::string type = one.value("type", "");
     const bool bad_when_true = type == "Conflicted" || type == "PartiallyInvalid";
     if (one.value("status", "") == (bad_when_true ? "False" : "True")) continue;
-    problems.push_back({{"object", fmt::format("{}/{}", kind.name, text_at(object, "metadata.name"))},
+    problems.push_back({{"object", object},
+                        {"part", part},
                         {"condition", type},
                         {"reason", one.value("reason", "")},
                         {"message", one.value("message", "")}});
@@ -28,11 +37,15 @@ std::expected<Json, Error> problems_of(const Client& client) {
     if (!answer) return std::unexpected(answer.error());
     for (const Json& object : answer->body.value("items", Json::array())) {
       const Json status = object.value("status", Json::object());
-      collect(kind, object, status.value("conditions", Json::array()), problems);
-      for (const char* list : {"listeners", "parents"}) {
-        for (const Json& part : status.value(list, Json::array())) {
-          collect(kind, object, part.value("conditions", Json::array()), problems);
-        }
+      const std::string name = name_of(kind, object);
+      collect(name, "", status.value("conditions", Json::array()), problems);
+      for (const Json& listener : status.value("listeners", Json::array())) {
+        collect(name, "listener " + text_at(listener, "name"), listener.value("conditions", Json::array()),
+                problems);
+      }
+      for (const Json& parent : status.value("parents", Json::array())) {
+        collect(name, "parent " + text_at(parent, "parentRef.name"),
+                parent.value("conditions", Json::array()), problems);
       }
     }
   }
@@ -69,10 +82,10 @@ void run(Context& context) {
     if (problems->empty()) {
       fmt::print("policy       all conditions are good\n");
     } else {
-      Table table({"OBJECT", "CONDITION", "REASON", "MESSAGE"});
+      Table table({"OBJECT", "PART", "CONDITION", "REASON", "MESSAGE"});
       for (const Json& one : *problems) {
-        table.add({one.value("object", ""), one.value("condition", ""), one.value("reason", ""),
-                   one.value("message", "")});
+        table.add({one.value("object", ""), one.value("part", ""), one.value("condition", ""),
+                   one.value("reason", ""), one.value("message", "")});
       }
       fmt::print("policy       {} condition{} not good:\n{}", problems->size(),
                  problems->size() == 1 ? "" : "s", table.text());

@@ -51,7 +51,8 @@ std::expected<void, Error> wait_until(const std::string& what, std::initializer_
     for (Child* child : children) {
       if (const std::string how = child->ended(); !how.empty()) {
         return std::unexpected(
-            Error{Exit::failed, fmt::format("{} ended ({}) while {}", child->name(), how, what),
+            Error{child->refused_its_configuration() ? Exit::usage : Exit::failed,
+                  fmt::format("{} ended ({}) while {}", child->name(), how, what),
                   "what it said stands above; `byway doctor --node FILE` checks the machine"});
       }
     }
@@ -66,9 +67,10 @@ std::expected<void, Error> wait_until(const std::string& what, std::initializer_
 }
 
 std::expected<void, Error> apply(const Documents& documents, Context& context) {
-  auto answer = context.client().call("POST", "/byway/v1/apply?wait=applied&timeout=10s", documents.text(),
-                                      "application/yaml");
+  auto answer = context.client().exchange("POST", "/byway/v1/apply?wait=applied&timeout=10s",
+                                          documents.text(), "application/yaml");
   if (!answer) return std::unexpected(answer.error());
+  if (answer->status >= 400) return std::unexpected(documents.error_of(*answer));
   Context::warn(*answer);
   report_receipt(answer->body, context);
   return {};
