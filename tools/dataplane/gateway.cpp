@@ -1,19 +1,17 @@
 #include "tools/dataplane/gateway.h"
 
 #include <fmt/format.h>
-#include <grp.h>
 #include <poll.h>
-#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 
 #include "tools/dataplane/least_privilege.h"
 #include "tools/dataplane/log.h"
 #include "tools/dataplane/metrics.h"
+#include "tools/dataplane/principals.h"
 #include "tools/dataplane/proxy_application.h"
 
 namespace byway::tools {
@@ -24,27 +22,6 @@ namespace {
 constexpr int turn_ms_max = 100;
 /// While workers answer a command.
 constexpr int turn_ms_waiting = 1;
-
-std::optional<unsigned> number_of(const std::string& text) {
-  unsigned value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-std::expected<uid_t, std::string> user_of(const std::string& name) {
-  if (const auto number = number_of(name)) return *number;
-  const passwd* entry = ::getpwnam(name.c_str());
-  if (entry == nullptr) return std::unexpected(fmt::format("control.users: there is no user {}", name));
-  return entry->pw_uid;
-}
-
-std::expected<gid_t, std::string> group_of(const std::string& name) {
-  if (const auto number = number_of(name)) return *number;
-  const group* entry = ::getgrnam(name.c_str());
-  if (entry == nullptr) return std::unexpected(fmt::format("control.groups: there is no group {}", name));
-  return entry->gr_gid;
-}
 
 }  // namespace
 
@@ -152,13 +129,13 @@ std::expected<void, std::string> Gateway::open_socket() {
   options.socket_path = config_.runtime_dir + "/dataplane.sock";
   options.allowed_users = {0, ::geteuid()};
   for (const std::string& name : config_.control_users) {
-    const auto user = user_of(name);
-    if (!user) return std::unexpected(user.error());
+    const auto user = find_user(name);  // was there when the configuration was read
+    if (!user) return std::unexpected(fmt::format("control.users: there is no user {}", name));
     options.allowed_users.push_back(*user);
   }
   for (const std::string& name : config_.control_groups) {
-    const auto group = group_of(name);
-    if (!group) return std::unexpected(group.error());
+    const auto group = find_group(name);
+    if (!group) return std::unexpected(fmt::format("control.groups: there is no group {}", name));
     options.allowed_groups.push_back(*group);
   }
   auto server = shm::ChannelServer::open(options, *regions_, *publication_, *this);

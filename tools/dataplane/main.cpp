@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 #include <exception>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -20,6 +21,11 @@ using namespace byway::tools;  // a program, not a header
 /// Reads and checks the file; prints what is wrong with it as `file:line: message`.
 std::optional<NodeConfig> read_config(const std::string& path) {
   std::ifstream file(path);
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    log("{}: is a folder; --config names a file, node.yaml", path);
+    return std::nullopt;
+  }
   if (!file) {
     log("{}: {}; --config names another file, examples/node.yaml is a commented one", path,
         std::strerror(errno));

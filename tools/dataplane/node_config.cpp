@@ -6,6 +6,8 @@
 
 #include "control/shm/control_page.h"
 #include "dataplane/port.h"
+#include "tools/dataplane/device_text.h"
+#include "tools/dataplane/principals.h"
 
 namespace byway::tools {
 
@@ -40,6 +42,7 @@ class NodeReader {
     // A route needs the addresses of the ports, so it is read when they are known to be right.
     const bool ports_are_right = problems_.empty();
     read_routes(ports_are_right);
+    if (ports_are_right) check_count_of_networks();
     if (!problems_.empty()) return std::unexpected(problems_.take());
     return std::move(config_);
   }
@@ -86,12 +89,7 @@ class NodeReader {
   void read_device(Section& section, PortConfig& port) {
     const auto device = section.text("device");
     if (!device) return;
-    if (!is_pci_address(*device) && !device->starts_with("net_")) {
-      section.report("device",
-                     fmt::format("`{}` is neither a PCI address (0000:00:05.0) nor a virtual device "
-                                 "(net_af_packet0,iface=eth1; net_af_xdp0, net_memif0, net_tap0, net_ring0)",
-                                 *device));
-    }
+    if (const std::string reason = why_no_device(*device); !reason.empty()) section.report("device", reason);
     for (const PortConfig& other : config_.ports) {
       if (device_name(other.device) == device_name(*device)) {
         section.report("device", fmt::format("{} is the device of port `{}` already; number virtual devices "
@@ -171,12 +169,32 @@ class NodeReader {
         });
   }
 
+  /// Networks of ports and routes stand in one table of the data plane.
+  void check_count_of_networks() {
+    std::vector<net::Prefix> networks;
+    for (const PortConfig& port : config_.ports) {
+      for (const net::Prefix& address : port.addresses) {
+        const bool is_known = std::ranges::any_of(networks, [&](const net::Prefix& known) {
+          return known.bits == address.bits && known.contains(address.address);
+        });
+        if (!is_known) networks.push_back(address);
+      }
+    }
+    if (const std::size_t count = networks.size() + config_.routes.size(); count > net::routes_max) {
+      root_.report("ports",
+                   fmt::format("{} networks of ports and {} routes: together at most {} are possible",
+                               networks.size(), config_.routes.size(), net::routes_max));
+    }
+  }
+
   void check_route(Section& section, const net::IpAddress& via, const net::Prefix& to,
                    const std::string& via_text) {
     bool on_link = false;
+    std::uint8_t link_bits = 0;
     for (const PortConfig& port : config_.ports) {
       for (const net::Prefix& network : port.addresses) {
         on_link = on_link || network.contains(via);
+        if (network.contains(via)) link_bits = std::max(link_bits, network.bits);
         if (network.address == via)
           section.report("via", fmt::format("{} is this node's own address", via_text));
         if (network.bits == to.bits && network.contains(to.address)) {
@@ -188,6 +206,11 @@ class NodeReader {
     if (!on_link) section.report("via", fmt::format("{} is in no network of a port", via_text));
     for (const RouteConfig& other : config_.routes) {
       if (other.to == to) section.report("to", "has a route already");
+      if (on_link && other.to.contains(via) && other.to.bits > link_bits) {
+        section.report("via", fmt::format("a route above leads to {} through another router; one that is "
+                                          "reached directly is wanted",
+                                          via_text));
+      }
     }
   }
 
@@ -253,12 +276,22 @@ class NodeReader {
     if (!root_.find("control").IsDefined()) return;
     constexpr std::size_t principals_max = 16;
     Section section(problems_, root_.find("control"), "control", {"users", "groups"});
-    for (const auto& [key, list] :
-         {std::pair{"users", &config_.control_users}, {"groups", &config_.control_groups}}) {
-      section.list(key, 0, principals_max, [&](const YAML::Node& node, const std::string& path) {
-        if (auto name = scalar_of(problems_, node, path)) list->push_back(*name);
-      });
-    }
+    section.list("users", 0, principals_max, [&](const YAML::Node& node, const std::string& path) {
+      const auto name = scalar_of(problems_, node, path);
+      if (!name) return;
+      if (!find_user(*name))
+        problems_.add(node,
+                      fmt::format("{}: there is no user `{}`; a name or a number is wanted", path, *name));
+      config_.control_users.push_back(*name);
+    });
+    section.list("groups", 0, principals_max, [&](const YAML::Node& node, const std::string& path) {
+      const auto name = scalar_of(problems_, node, path);
+      if (!name) return;
+      if (!find_group(*name))
+        problems_.add(node,
+                      fmt::format("{}: there is no group `{}`; a name or a number is wanted", path, *name));
+      config_.control_groups.push_back(*name);
+    });
   }
 
   Problems problems_;
@@ -270,8 +303,13 @@ class NodeReader {
 
 std::expected<NodeConfig, std::vector<Problem>> parse_node_config(const std::string& text) {
   try {
-    const YAML::Node root = YAML::Load(text);
-    return NodeReader(root).read();
+    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
+    if (documents.size() > 1) {
+      const int line = documents[1].Mark().line + 1;
+      return std::unexpected(std::vector<Problem>{
+          {line, "a second document begins here, and nobody would read it: one is wanted"}});
+    }
+    return NodeReader(documents.empty() ? YAML::Node() : documents[0]).read();
   } catch (const YAML::Exception& error) {
     return std::unexpected(
         std::vector<Problem>{{error.mark.line + 1, fmt::format("this is not YAML: {}", error.msg)}});

@@ -32,7 +32,7 @@ std::string right_file() {
          "poll: busy\n"
          "runtime_dir: /tmp/x\n"
          "limits: {drain_timeout: 500ms, receive_buffer: 64KiB, send_buffer: 1MiB}\n"
-         "control: {users: [byway-agent], groups: ['17']}\n";
+         "control: {users: [root], groups: ['17']}\n";
 }
 
 std::string replaced(const std::string& what, const std::string& with) {
@@ -80,7 +80,7 @@ TEST_CASE("a right file gives every value") {
   CHECK(config->drain_timeout_ms == 500);
   CHECK(config->receive_buffer_bytes == 64 * 1024);
   CHECK(config->send_buffer_bytes == 1024 * 1024);
-  CHECK(config->control_users == std::vector<std::string>{"byway-agent"});
+  CHECK(config->control_users == std::vector<std::string>{"root"});
   CHECK(config->control_groups == std::vector<std::string>{"17"});
 }
 
@@ -141,6 +141,37 @@ TEST_CASE("addresses must be those of a host, in networks that belong to one por
   CHECK(mentions(problem_of(replaced("192.168.0.1/30", "10.0.0.9/30")), "overlaps with one of port `edge`"));
 }
 
+TEST_CASE("a device must be one that the gateway can drive, with what it needs") {
+  const auto with = [](const std::string& device) {
+    return problem_of("ports: [{name: a, device: '" + device + "', addresses: [10.0.0.1/24]}]");
+  };
+  for (const char* right :
+       {"0000:3b:00.0", "3b:00.0", "net_af_packet0,iface=veth0,framesz=2048", "net_af_xdp1,iface=a",
+        "net_memif0,role=server,socket=/run/x", "net_memif0", "net_tap0", "net_ring3"}) {
+    CHECK(with(right) == "none");
+  }
+  for (const char* unknown : {"eth0", "net_foo0", "net_af_packet_0,iface=a", "net_", "0000:zz:00.0"})
+    CHECK(mentions(with(unknown),
+                   "1: ports[0].device: `" + std::string(unknown) + "` is neither a PCI address"));
+  for (const char* nameless : {"net_af_packet0", "net_af_packet0,ifcae=a", "net_af_xdp0,iface=",
+                               "net_af_xdp0,queue_count=1,iface=,", "net_af_packet0,iface=sixteen-letters-"})
+    CHECK(mentions(with(nameless), "must name the interface that it takes over: net_af_"));
+  CHECK(mentions(with("net_memif0,role=both"), "role is client or server"));
+}
+
+TEST_CASE("users and groups of the socket must exist, by name or number") {
+  CHECK(mentions(problem_of(replaced("[root]", "[root, no-such-user]")),
+                 "control.users[1]: there is no user `no-such-user`"));
+  CHECK(mentions(problem_of(replaced("['17']", "[no-such-group]")),
+                 "control.groups[0]: there is no group `no-such-group`"));
+}
+
+TEST_CASE("a second document is refused, not left unread") {
+  CHECK(problem_of(right_file() + "---\npoll: adaptive\n") ==
+        "21: a second document begins here, and nobody would read it: one is wanted");
+  CHECK(problem_of("---\n" + right_file()) == "none");
+}
+
 TEST_CASE("routes need a network and a router on a port's network") {
   CHECK(mentions(problem_of(replaced("10.0.0.254", "10.9.9.9")),
                  "9: routes[0].via: 10.9.9.9 is in no network of a port"));
@@ -150,6 +181,33 @@ TEST_CASE("routes need a network and a router on a port's network") {
   CHECK(mentions(problem_of(replaced("    via: 10.0.0.254\n",
                                      "    via: 10.0.0.254\n  - {to: 0.0.0.0/0, via: 10.0.0.253}\n")),
                  "has a route already"));
+}
+
+TEST_CASE("what would not fit the data plane's tables is a mistake of the file") {
+  std::string ports = "ports:\n";
+  int network = 0;
+  for (int port = 0; port < 5; ++port) {
+    ports +=
+        "- {name: p" + std::to_string(port) + ", device: net_tap" + std::to_string(port) + ", addresses: [";
+    for (int i = 0; i < 13; ++i, ++network)
+      ports += (i == 0 ? "" : ", ") + ("10." + std::to_string(network)) + ".0.1/24";
+    ports += "]}\n";
+  }
+  CHECK(problem_of(ports) == "2: ports: 65 networks of ports and 0 routes: together at most 64 are possible");
+  const std::string fits =
+      ports.replace(ports.find("10.64.0.1/24"), 12, "10.63.0.2/24");  // no further network
+  CHECK(problem_of(fits) == "none");
+  CHECK(mentions(problem_of(fits + "routes: [{to: 0.0.0.0/0, via: 10.0.0.9}]\n"),
+                 "64 networks of ports and 1 routes"));
+}
+
+TEST_CASE("a router that an earlier route sends elsewhere is no neighbour") {
+  const std::string port = "ports: [{name: a, device: net_tap0, addresses: [10.0.0.1/24]}]\n";
+  CHECK(mentions(
+      problem_of(port + "routes: [{to: 10.0.0.128/25, via: 10.0.0.2}, {to: 0.0.0.0/0, via: 10.0.0.200}]\n"),
+      "routes[1].via: a route above leads to 10.0.0.200 through another router"));
+  CHECK(problem_of(port + "routes: [{to: 0.0.0.0/0, via: 10.0.0.2}, {to: 10.2.0.0/16, via: 10.0.0.3}]\n") ==
+        "none");
 }
 
 TEST_CASE("cores must be ones that this process may use, one for each worker") {
