@@ -1,6 +1,6 @@
 // Reads request streams as the gateway does, for comparison with other parsers: see llhttp_oracle.js for what
 // goes in and comes out ("error" is the name of the refusal,
-// "last_first" where the last message begins).
+// "last_first" where the last message begins, "rest" how many bytes are waiting for more).
 #include <cstdint>
 #include <cstring>
 #include <fstream>
@@ -57,6 +57,7 @@ bool read_message(std::string_view& wire, std::string& line, Refusal& refusal) {
   }
   line += body.is_complete() ? "\",\"complete\":true}" : "\",\"complete\":false}";
   refusal = body.refusal();
+  if (body.is_complete() && !head.keep_alive) wire = {};  // the connection closes: the rest is never read
   return body.is_complete() && head.keep_alive;
 }
 
@@ -66,7 +67,8 @@ std::string read_stream(std::string_view wire) {
   const std::size_t size = wire.size();
   std::size_t last_first = 0;
   while (read_message(wire, line, refusal)) last_first = size - wire.size();
-  line += "],\"last_first\":" + std::to_string(last_first) + ",\"error\":";
+  line += "],\"last_first\":" + std::to_string(last_first) + ",\"rest\":" + std::to_string(wire.size()) +
+          ",\"error\":";
   return line + (refusal == Refusal::none ? "null}" : "\"" + std::string(name_of(refusal)) + "\"}");
 }
 
