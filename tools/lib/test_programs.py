@@ -15,8 +15,6 @@ from console import note
 
 # Tests that also run under the thread sanitizer: of what threads or processes share.
 SHARED_FOLDERS = ["unit/control/shm", "unit/thread"]
-# Tests that link DPDK, which the sanitizer builds do without: they run in the release build.
-PORT_FOLDERS = ["unit/dataplane/worker", "unit/tools/dataplane"]
 # Folders whose lines `coverage` measures, and the report that it leaves.
 COVERAGE_FOLDERS = ["dataplane/net", "dataplane/tcp", "l7", "control"]
 
@@ -125,8 +123,10 @@ def unit(tally, arguments):
         note("thread sanitizer: " + " ".join(names))
         builds.build("thread", program_targets(directory, names))
         run_tests(tally, "unit (thread sanitizer)", directory, names, arguments)
+    # What links DPDK, which the sanitizer build does without.
+    elsewhere = tests_of(builds.build_directory("sanitize"), "unit")
     directory = builds.configure("release", ["-Dtests=true"])
-    names = tests_of(directory, *PORT_FOLDERS)
+    names = [name for name in tests_of(directory, "unit") if name not in elsewhere]
     note("release build, with DPDK: " + " ".join(names))
     builds.build("release", program_targets(directory, names))
     run_tests(tally, "unit (release)", directory, names, arguments)
