@@ -26,6 +26,7 @@ PHASE_SECONDS = 4.0
 PHASE_SECONDS_MAX = 30.0
 ENOUGH_REQUESTS = 2500
 TOTAL_STEPS = 8
+DEFAULT_NAME = "byway-demo"
 
 
 class Interrupted(Exception):
@@ -157,7 +158,8 @@ class Demo:
             self.state.record(self.processes.identities())
             self.kept = True
             self.print_hints("It goes on running. Three things to try (as root):")
-            print("  tools/quickstart --down removes it\n")
+            name = "" if self.arguments.name == DEFAULT_NAME else f" --name {self.arguments.name}"
+            print(f"  tools/quickstart --down{name} removes it\n")
         elif not self.arguments.once and not failed:
             self.print_hints("It stays up until Ctrl-C. Three things to try in another terminal (as root):")
             while True:
@@ -203,7 +205,7 @@ def parse_arguments():
                         " split fits its weights")
     parser.add_argument("--keep", action="store_true", help="leave it running at the end")
     parser.add_argument("--down", action="store_true", help="end and remove a demo that runs or was left, and nothing else")
-    parser.add_argument("--name", type=demo_name, default="byway-demo", help="begins the names of the namespaces, and names the"
+    parser.add_argument("--name", type=demo_name, default=DEFAULT_NAME, help="begins the names of the namespaces, and names the"
                         " folder in /run (%(default)s)")
     parser.add_argument("--check-options", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--steps-done", type=int, default=0, help=argparse.SUPPRESS)

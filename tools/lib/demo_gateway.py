@@ -87,5 +87,5 @@ class Gateway:
         return [
             ("a request of your own", f"ip netns exec {self.network.namespace('client')} curl -i http://10.80.0.1/"),
             ("what runs where", f"{byway} workers"),
-            ("back to 90/10, while traffic runs", f"{byway} apply -f {MANIFESTS}/httproute.yaml --wait"),
+            ("back to 90/10, without a request lost", f"{byway} apply -f {MANIFESTS}/httproute.yaml --wait"),
         ]
