@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "l7/exchange.h"
 #include "l7/filters/headers.h"
@@ -70,6 +71,23 @@ bool is_trusted(const shm::PolicyView& policy, const shm::Listener& listener, co
                              [&](const shm::Cidr& block) { return block.contains(address); });
 }
 
+constexpr std::uint16_t http_port = 80;
+
+/// An address and TCP port as Host says them; brackets around IPv6, and the port of HTTP left out.
+constexpr std::size_t authority_text_max = net::address_text_max + sizeof("[]:65535") - 1;
+std::string_view write_authority(const net::SocketAddress& address,
+                                 std::array<char, authority_text_max>& out) {
+  char* at = out.data();
+  if (!address.ip.is_v4()) *at++ = '[';
+  at += net::write_address(address.ip, at);
+  if (!address.ip.is_v4()) *at++ = ']';
+  if (address.tcp_port != http_port) {
+    *at++ = ':';
+    at = std::to_chars(at, out.data() + out.size(), address.tcp_port).ptr;
+  }
+  return {out.data(), at};
+}
+
 Nanoseconds nanoseconds(std::uint64_t count) {
   return Nanoseconds(static_cast<std::int64_t>(count));
 }
@@ -124,9 +142,17 @@ Outcome Phases::rewrite(Exchange& x, const Request& request) {
   std::array<char, net::address_text_max> peer_text;
   const std::size_t peer_text_size = net::write_address(peer, peer_text.data());
 
+  // HTTP/1.0 may name no host; then the request is for the address that it was sent to (RFC 9112 3.3). Many
+  // servers refuse the empty Host that would be left of it.
+  std::array<char, authority_text_max> own_text;
+  std::string_view authority;
+  if (request.head.authority.is_empty())
+    authority = write_authority(x.downstream_.stream().local_address(), own_text);
+
   const http1::RequestEdits edits{
       .fields = filters::request_edits(policy, *request.rule, *request.backend_ref,
                                        {scratch.edits.get(), request_edits_max}),
+      .authority = authority,
       .client_address = {peer_text.data(), peer_text_size},
       .client_scheme = client_scheme,
       .client_is_trusted = is_trusted(policy, *request.listener, peer),

@@ -123,6 +123,11 @@ TEST_CASE("Via is appended, with the version in which the message came") {
   CHECK(sent.find("Via: 1.0 byway\r\n") != std::string::npos);
 }
 
+TEST_CASE("a request of HTTP/1.0 without Host is for the address that it was sent to") {
+  CHECK(forwarded({}, "GET / HTTP/1.0\r\n\r\n").starts_with("GET / HTTP/1.1\r\nHost: 10.0.0.1\r\n"));
+  CHECK(forwarded({}, "GET / HTTP/1.0\r\nHost: h\r\n\r\n").starts_with("GET / HTTP/1.1\r\nHost: h\r\n"));
+}
+
 TEST_CASE("an absolute target is sent in origin form, with its own host") {
   const std::string sent = forwarded({}, "GET http://a.com:8080/x?y HTTP/1.1\r\nHost: b.com\r\n\r\n");
   CHECK(sent.starts_with("GET /x?y HTTP/1.1\r\nHost: a.com:8080\r\n"));
