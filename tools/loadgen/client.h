@@ -79,11 +79,14 @@ class Client {
   [[nodiscard]] const Results& results() const { return results_; }
   void clear_results() { results_.clear(); }
   [[nodiscard]] std::uint32_t connected_count() const { return connected_count_; }
+  /// Open loop: how many requests are due and not sent, since every connection waits for an answer.
+  [[nodiscard]] std::uint64_t overdue() const { return arrival_ ? arrival_->overdue(now_) : 0; }
   /// When on_round has something to do at the latest.
   [[nodiscard]] Instant next_due() const;
 
  private:
   friend class Session;
+  [[nodiscard]] bool is_open_loop() const { return scenario_.rate > 0; }
   void open(Session& session);
   void on_idle(Session& session);
   /// Compares an answer's next bytes with what is expected; the first answer of all is the expectation.

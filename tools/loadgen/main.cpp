@@ -88,6 +88,7 @@ Results measure(Generator& generator, ClientApplication& application, Nanosecond
   }
   facts.seconds = std::chrono::duration<double>(Steady::now() - started).count();
   const Results results = results_of(generator, application);
+  generator.on_worker([&] { facts.unsent = application.client().overdue(); });
   const std::uint64_t total = generator.total_ns() - total_before;
   facts.busy_share =
       total == 0 ? 0 : static_cast<double>(generator.busy_ns() - busy_before) / static_cast<double>(total);

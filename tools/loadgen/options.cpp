@@ -2,10 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <xxhash.h>
+
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
+#include <string>
 
 #include "byway_version.h"
+#include "dataplane/eal.h"
 
 namespace byway::loadgen {
 
@@ -73,9 +78,28 @@ void add_client(CLI::App& client, Options& options, Texts& texts) {
   client.add_option("--requests-per-connection", scenario.requests_per_connection,
                     "close a connection after so many; 0: never");
   client.add_option("--expect-status", scenario.expected_status, "any other status is a failure")
-      ->capture_default_str();
+      ->capture_default_str()
+      ->check(CLI::Range(200, 599));
   client.add_option("--json", options.json_file,
                     "also write the report as JSON to this file, - for standard output");
+}
+
+bool has_only_visible(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
+}
+
+/// What would not be a request of HTTP/1.1; the error is a sentence.
+std::expected<void, std::string> check_request(const Scenario& scenario) {
+  const bool is_method = !scenario.method.empty() && std::ranges::all_of(scenario.method, [](char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+  });
+  if (!is_method || scenario.method == "CONNECT")
+    return std::unexpected(fmt::format("--method {}: not a method in capitals, as GET", scenario.method));
+  if (!scenario.path.starts_with('/') || !has_only_visible(scenario.path))
+    return std::unexpected(fmt::format("--path {}: not a path, as /a?b=c", scenario.path));
+  if (!has_only_visible(scenario.host))
+    return std::unexpected(fmt::format("--host {}: not a host, as shop.example", scenario.host));
+  return {};
 }
 
 /// Turns the texts into values; the error is a sentence.
@@ -84,13 +108,30 @@ std::expected<void, std::string> convert(const Texts& texts, Options& options) {
   if (!address)
     return std::unexpected(fmt::format("--address {}: not ADDRESS/LENGTH, as in 10.0.0.2/24", texts.address));
   options.address = *address;
-  if (!options.gateway.empty() && !net::parse_ipv4(options.gateway)) {
-    return std::unexpected(fmt::format("--gateway {}: not an IPv4 address", options.gateway));
+  const std::vector<unsigned> cpus = allowed_cpus();
+  if (std::ranges::find(cpus, options.cpu) == cpus.end()) {
+    std::string choice;
+    for (const unsigned cpu : cpus) choice += (choice.empty() ? "" : ", ") + std::to_string(cpu);
+    return std::unexpected(
+        fmt::format("--cpu {}: not a CPU that this process may use; those are {}", options.cpu, choice));
+  }
+  if (!options.gateway.empty()) {
+    const auto gateway = net::parse_ipv4(options.gateway);
+    if (!gateway) return std::unexpected(fmt::format("--gateway {}: not an IPv4 address", options.gateway));
+    const auto ip = net::IpAddress::from_v4(*gateway);
+    if (ip == address->address || !address->contains(ip))
+      return std::unexpected(
+          fmt::format("--gateway {}: not a neighbour in the network of {}", options.gateway, texts.address));
   }
   if (options.role == Role::client) {
     auto target = socket_address(texts.target);
     if (!target) return std::unexpected("--target " + target.error());
     options.scenario.target = *target;
+    if (options.gateway.empty() && !address->contains(target->ip)) {
+      return std::unexpected(fmt::format("--target {}: not in the network of {}, and there is no --gateway",
+                                         texts.target, texts.address));
+    }
+    if (auto checked = check_request(options.scenario); !checked) return checked;
   }
   const auto seconds = [](double value) { return Nanoseconds{static_cast<std::int64_t>(value * 1e9)}; };
   options.scenario.warm_up = seconds(texts.warm_up_s);
@@ -106,9 +147,9 @@ std::expected<Options, int> parse_options(int argc, char** argv, const char* dpd
   Texts texts;
   CLI::App app{"byway-loadgen: HTTP/1.1 load from Byway's own stack, every answer checked"};
   app.set_version_flag(
-      "--version",
-      fmt::format("byway-loadgen {}\n{}\nCLI11 {}\nfmt {}.{}.{}\n", BYWAY_VERSION, dpdk_version,
-                  CLI11_VERSION, FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100));
+      "--version", fmt::format("byway-loadgen {}\n{}\nCLI11 {}\nfmt {}.{}.{}\nxxHash {}.{}.{}", BYWAY_VERSION,
+                               dpdk_version, CLI11_VERSION, FMT_VERSION / 10000, FMT_VERSION / 100 % 100,
+                               FMT_VERSION % 100, XXH_VERSION_MAJOR, XXH_VERSION_MINOR, XXH_VERSION_RELEASE));
   app.require_subcommand(1);
   CLI::App* client = app.add_subcommand("client", "send requests and report rate, latency and failures");
   CLI::App* server = app.add_subcommand("server", "answer requests until SIGTERM or Ctrl-C");

@@ -56,6 +56,12 @@ std::string report_text(const Results& results, const RunFacts& facts) {
   if (facts.rate_asked > 0) {
     out += fmt::format("asked for {:.0f} requests/s; latency counts from when each request was due\n",
                        facts.rate_asked);
+    if (facts.unsent > 0) {
+      out += fmt::format(
+          "{} requests were due at the end and not sent: they waited for a connection, and "
+          "their waiting is in no latency below\n",
+          facts.unsent);
+    }
   }
   out += fmt::format("generator busy {:.0f} %{}\n", facts.busy_share * 100,
                      facts.busy_share > 0.95 ? ": it is the bottleneck, the rate is its own" : "");
@@ -76,10 +82,10 @@ std::string report_json(const Results& results, const RunFacts& facts) {
   const auto summary = summary_of(results);
   std::string out = fmt::format(
       "{{\"seconds\": {:.6f}, \"connections\": {}, \"connectionsOpened\": {}, \"rateAsked\": {}, "
-      "\"busyShare\": {:.4f}, "
+      "\"unsent\": {}, \"busyShare\": {:.4f}, "
       "\"begun\": {}, \"completed\": {}, \"failed\": {}, \"requestsPerSecond\": {:.1f}, \"bodyBytes\": {}, ",
-      facts.seconds, facts.connections, results.connections_opened, facts.rate_asked, facts.busy_share,
-      results.begun, results.completed, results.failed(),
+      facts.seconds, facts.connections, results.connections_opened, facts.rate_asked, facts.unsent,
+      facts.busy_share, results.begun, results.completed, results.failed(),
       static_cast<double>(results.completed) / facts.seconds, results.bytes_in);
   out += "\"failures\": {";
   for (std::size_t i = 0; i < failure_count; ++i) {

@@ -42,6 +42,8 @@ struct RunFacts {
   double seconds = 0;     ///< Length of the measured part.
   double busy_share = 0;  ///< Of this generator's worker: near 1, it is the bottleneck.
   double rate_asked = 0;  ///< 0: closed loop.
+  /// Open loop: requests that were due at the end and not sent. Their waiting is in no latency.
+  std::uint64_t unsent = 0;
   std::uint32_t connections = 0;
   std::string transport;  ///< The device line.
 };

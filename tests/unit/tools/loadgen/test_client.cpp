@@ -113,6 +113,31 @@ TEST_CASE("an open loop counts latency from when the request was due, not from w
   CHECK(latency.quantile_ns(0.0) >= 8'000'000);
 }
 
+TEST_CASE("an open loop begins with the first connection, and tells what it could not send") {
+  Bed bed;
+  bed.scenario.rate = 1000;
+  bed.start();
+  bed.round(5s);  // the target's port comes up late
+  MemoryStream& stream = bed.connect();
+  bed.round();
+  CHECK(stream.take_written().starts_with("GET "));
+  stream.deliver(answer);
+  shm::HistogramSummary latency;
+  latency.add(bed.client->results().latency);
+  CHECK(latency.quantile_ns(1.0) < 1'000'000);
+  CHECK(bed.client->overdue() == 0);
+  bed.round(10ms);
+  CHECK(stream.take_written().starts_with("GET "));
+  CHECK(bed.client->overdue() == 9);  // they wait for the one connection
+}
+
+TEST_CASE("a POST without content says so") {
+  Bed bed;
+  bed.scenario.method = "POST";
+  bed.start();
+  CHECK(bed.connect().take_written().ends_with("Content-Length: 0\r\n\r\n"));
+}
+
 TEST_CASE(
     "connections are opened anew after the number of requests that was asked for, and after a refusal") {
   Bed bed;
