@@ -31,6 +31,7 @@ sys.dont_write_bytecode = True
 
 import demo_layout  # noqa: E402
 import nginx  # noqa: E402
+import rest  # noqa: E402, F401
 from console import ScriptError  # noqa: E402
 from netns import Network  # noqa: E402
 from processes import Processes  # noqa: E402
@@ -67,7 +68,7 @@ class Bed:
         self.node = node or (lambda text: text)
         try:
             self.network.remove()
-            demo_layout.lay_out(self.network)
+            self.lay_out()
             self.start_servers(locations)
             if with_dataplane:
                 self.start_dataplane()
@@ -75,13 +76,18 @@ class Bed:
             self.remove()
             raise
 
-    def start_servers(self, locations=None):
-        """One nginx a version. `locations` (nginx syntax) replaces the plain greeting."""
-        for version, address in BACKENDS.items():
+    def lay_out(self):
+        """Namespaces and links; a subclass may put something between."""
+        demo_layout.lay_out(self.network)
+
+    def start_servers(self, locations=None, versions=tuple(BACKENDS)):
+        """One nginx a version, or again after its end. `locations` (nginx syntax) replaces the plain greeting."""
+        for version in versions:
+            (self.directory / f"nginx-{version}/nginx.pid").unlink(missing_ok=True)
             command = nginx.write_configuration(self.directory / f"nginx-{version}", version,
-                                                f"{address}:{demo_layout.BACKEND_PORT}", locations)
+                                                f"{BACKENDS[version]}:{demo_layout.BACKEND_PORT}", locations)
             self.processes.start(f"nginx-{version}", self.network.inside(version, command))
-        for version in BACKENDS:
+        for version in versions:
             pid_file = self.directory / f"nginx-{version}/nginx.pid"
             self.processes.wait_until(lambda file=pid_file: file.exists() and file.read_text().strip() != "",
                                       f"nginx {version} starts", PATIENCE_SECONDS)
@@ -153,6 +159,18 @@ def wait_until(condition, what, seconds=PATIENCE_SECONDS):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds} s: {what}")
         time.sleep(0.02)
+
+
+def wait_until_steady(value, what):
+    """Polls until twenty readings in a row are the same, and returns it."""
+    readings = []
+
+    def steady():
+        readings.append(value())
+        return len(readings) >= 20 and len(set(readings[-20:])) == 1
+
+    wait_until(steady, what)
+    return readings[-1]
 
 
 def main(names, make_bed=Bed):

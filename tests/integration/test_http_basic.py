@@ -50,7 +50,6 @@ class NginxBed(Bed):
         stored.chmod(0o777)  # nginx's worker is nobody
         for version in ("v1", "v2"):
             self.processes.stop(f"nginx-{version}")
-            (self.directory / f"nginx-{version}/nginx.pid").unlink(missing_ok=True)
         self.start_servers(LOCATIONS.replace("STORED", str(stored)))
         self.start_dataplane()
         self.publish(POLICY)

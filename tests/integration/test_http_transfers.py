@@ -4,7 +4,7 @@
 side is slow. nginx and Python's http.server as backends."""
 
 from backend import content, digest
-from harness import GATEWAY, Bed, main, wait_until
+from harness import GATEWAY, Bed, main, wait_until, wait_until_steady
 from peers import connect, exchange, http_connection, metric, read_until_closed, start_backend, workers
 
 GIB = 1 << 30
@@ -42,8 +42,6 @@ class FilesBed(Bed):
                 file.write(block)
         self.processes.stop("nginx-v1")
         self.processes.stop("nginx-v2")
-        for version in ("v1", "v2"):
-            (self.directory / f"nginx-{version}/nginx.pid").unlink(missing_ok=True)
         self.start_servers(f"    location /files/ {{ alias {files}/; }}")
         start_backend(self, "v2", 8090)
         self.start_dataplane()
@@ -58,18 +56,6 @@ def piped(bed, curl_arguments):
     """What curl writes to its output goes into b2sum inside the client's namespace: the digest."""
     result = bed.client(["sh", "-c", f"curl -sS --fail --max-time 150 {curl_arguments} | b2sum -l 128"], 160)
     return result.stdout.split()[0], result.stderr
-
-
-def wait_until_steady(value, what):
-    """Polls until twenty readings in a row are the same, and returns it."""
-    readings = []
-
-    def steady():
-        readings.append(value())
-        return len(readings) >= 20 and len(set(readings[-20:])) == 1
-
-    wait_until(steady, what)
-    return readings[-1]
 
 
 def test_a_download_of_1_gib_from_nginx_has_the_digest_of_the_file(bed):
