@@ -5,6 +5,8 @@
     GET  /chunked/N        the same in chunks of odd sizes, with a trailer field
     GET  /until-close/N    the same, ended by the end of the connection
     GET  /hold/N           promises N bytes and one more, sends N, then nothing until the process dies
+    GET  /hold-chunked/N   one chunk of N bytes, then nothing until the process dies
+    GET  /stall/NAME       makes the file DIRECTORY/NAME, then nothing until the process dies
     GET  /broken/WHAT      an answer that is none: `garbage`, `header`, `both-lengths`, `silence`
     PUT  /digest           reads all content, answers its digest()
     PUT  /wait/NAME        does not read before DIRECTORY/NAME exists, then as /digest
@@ -83,6 +85,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.begin(200, ("Content-Length", str(int(size) + 1)))
         for block in content(int(size)):
             self.wfile.write(block)
+        while True:
+            time.sleep(60)
+
+    def get_hold_chunked(self, size):
+        self.begin(200, ("Transfer-Encoding", "chunked"))
+        self.wfile.write(b"%x\r\n%b\r\n" % (int(size), b"".join(content(int(size)))))
+        while True:
+            time.sleep(60)
+
+    def get_stall(self, name):
+        (self.directory / name).touch()
         while True:
             time.sleep(60)
 
