@@ -5,8 +5,8 @@
 
 namespace byway::control::reader {
 
-/// One document. Kubernetes' own bound is etcd's 1.5 MiB a request; an EndpointSlice of 1,000
-/// endpoints takes about 300 KB.
+/// One document, and again what its anchors and aliases repeat. Kubernetes' own bound is etcd's 1.5 MiB a
+/// request; an EndpointSlice of 1,000 endpoints takes about 300 KB.
 inline constexpr std::size_t document_bytes_max = 2u << 20;
 
 /// One request with many documents (apply). The API server's body limit is the same.

@@ -10,6 +10,10 @@
 namespace byway::control::reader {
 namespace {
 
+/// A key that is followed by its colon on the same line has at most 1,024 characters (YAML 1.2, 7.4.2); a few
+/// are left for quotes.
+constexpr std::size_t simple_key_bytes_max = 1'000;
+
 void append_scalar(std::string& out, const Node& node) {
   if (node.kind == NodeKind::string)
     append_quoted(out, node.text);
@@ -73,6 +77,21 @@ void append_yaml_string(std::string& out, std::string_view text) {
     append_quoted(out, text);
 }
 
+/// The key of a member with its colon. A key that YAML takes for none in that place, because it is too long,
+/// is announced by a question mark: then true.
+bool append_yaml_key(std::string& out, std::string_view name, int level) {
+  const std::size_t start = out.size();
+  append_yaml_string(out, name);
+  const bool is_long = out.size() - start > simple_key_bytes_max;
+  if (is_long) {
+    out.insert(start, "? ");
+    out.push_back('\n');
+    out.append(static_cast<std::size_t>(level) * 2, ' ');
+  }
+  out.push_back(':');
+  return is_long;
+}
+
 /// Writes `node` after "key:" or "-": scalars on the same line, the rest below.
 void append_yaml(std::string& out, const Node& node, int level, bool after_dash) {
   auto margin = [&](int count) { out.append(static_cast<std::size_t>(count) * 2, ' '); };
@@ -94,10 +113,9 @@ void append_yaml(std::string& out, const Node& node, int level, bool after_dash)
       else
         margin(level);
       inline_first = false;
-      append_yaml_string(out, member.name);
-      out.push_back(':');
+      const bool is_long = append_yaml_key(out, member.name, level);
       // A list stands at the margin of its key, as kubectl writes it.
-      const bool is_list = member.value.kind == NodeKind::list;
+      const bool is_list = member.value.kind == NodeKind::list && !is_long;
       if (is_list && level == 0 && !member.value.items.empty()) out.push_back('\n');
       append_yaml(out, member.value, is_list ? level : level + 1, false);
     }

@@ -86,6 +86,13 @@ std::size_t count_nodes(const Node& node) {
   return count;
 }
 
+std::size_t text_bytes_of(const Node& node) {
+  std::size_t bytes = node.text.size();
+  for (const Node& item : node.items) bytes += text_bytes_of(item);
+  for (const Member& member : node.members) bytes += member.name.size() + text_bytes_of(member.value);
+  return bytes;
+}
+
 std::size_t depth_of(const Node& node) {
   std::size_t below = 0;
   for (const Node& item : node.items) below = std::max(below, depth_of(item));
@@ -103,7 +110,7 @@ class TreeBuilder final : public YAML::EventHandler {
       refuse(mark, fmt::format("more than {} documents", documents_max));
     frames_.clear();
     anchors_.clear();
-    node_count_ = alias_count_ = 0;
+    node_count_ = alias_count_ = copied_bytes_ = 0;
     start_ = mark.pos;
     root_ = {};
   }
@@ -159,6 +166,7 @@ class TreeBuilder final : public YAML::EventHandler {
     // Counted before the copy is made: the copy is what a bomb wants.
     node_count_ += it->second.node_count;
     check_count(mark);
+    count_copied(it->second.text_bytes, mark);
     if (frames_.size() + it->second.depth > depth_max)
       refuse(mark, fmt::format("nested deeper than {}", depth_max));
     attach(Node(it->second.node), mark, false);
@@ -176,6 +184,7 @@ class TreeBuilder final : public YAML::EventHandler {
     Node node;
     std::size_t node_count = 0;
     std::size_t depth = 0;
+    std::size_t text_bytes = 0;
   };
 
   [[noreturn]] void refuse(const YAML::Mark& mark, std::string reason) {
@@ -202,10 +211,21 @@ class TreeBuilder final : public YAML::EventHandler {
     if (node_count_ > nodes_max) refuse(mark, fmt::format("more than {} values in one document", nodes_max));
   }
 
+  /// Two hundred aliases of a megabyte are few nodes and much memory.
+  void count_copied(std::size_t bytes, const YAML::Mark& mark) {
+    copied_bytes_ += bytes;
+    if (copied_bytes_ > document_bytes_max)
+      refuse(mark, fmt::format("anchors and aliases repeat more than {} bytes", document_bytes_max));
+  }
+
   void place(Node node, const YAML::Mark& mark, YAML::anchor_t anchor, bool plain) {
     ++node_count_;
     check_count(mark);
-    if (anchor != 0) anchors_[anchor] = {node, 1, 1};
+    if (frames_.size() >= depth_max) refuse(mark, fmt::format("nested deeper than {}", depth_max));
+    if (anchor != 0) {
+      count_copied(node.text.size(), mark);
+      anchors_[anchor] = {node, 1, 1, node.text.size()};
+    }
     attach(std::move(node), mark, plain);
   }
 
@@ -232,7 +252,9 @@ class TreeBuilder final : public YAML::EventHandler {
       // copies count too.
       node_count_ += count;
       check_count(end_);
-      anchors_[frame.anchor] = {frame.node, count, depth_of(frame.node)};
+      const std::size_t text_bytes = text_bytes_of(frame.node);
+      count_copied(text_bytes, end_);
+      anchors_[frame.anchor] = {frame.node, count, depth_of(frame.node), text_bytes};
     }
     attach(std::move(frame.node), end_, false);
   }
@@ -273,6 +295,7 @@ class TreeBuilder final : public YAML::EventHandler {
   std::map<YAML::anchor_t, Anchored> anchors_;
   std::size_t node_count_ = 0;
   std::size_t alias_count_ = 0;
+  std::size_t copied_bytes_ = 0;
   int start_ = 0;
   YAML::Mark end_;
   Node root_;

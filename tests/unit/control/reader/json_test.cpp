@@ -126,6 +126,16 @@ TEST_CASE("JSON documents may follow each other") {
   CHECK(read_json_documents(" \n")->empty());
 }
 
+TEST_CASE("names and values that a patch brings keep their places in the patch") {
+  Node target = *read_json(R"({"spec":{"a":1}})");
+  merge_patch(target, *read_json("{\"spec\":\n  {\"b\": 2,\n   \"a\": 3}}"));
+  const Node* spec = target.find("spec");
+  REQUIRE(spec->members.size() == 2);
+  CHECK(spec->members[0].at == Position{3, 4});
+  CHECK(spec->members[0].value.at == Position{3, 9});
+  CHECK(spec->members[1].at == Position{2, 4});
+}
+
 TEST_CASE("merge patch gives the results of RFC 7386 appendix A") {
   struct Case {
     const char *target, *patch, *result;

@@ -2,6 +2,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <string>
+#include <tuple>
 
 #include "control/reader/json.h"
 #include "control/reader/limits.h"
@@ -91,6 +92,58 @@ TEST_CASE("aliases cannot multiply a document beyond nodes_max") {
     bomb += "]\n";
   }
   CHECK(as_json(bomb).contains("more than 200000 values"));
+}
+
+TEST_CASE("JSON and YAML count nesting alike, scalars included") {
+  const auto nested = [](std::size_t lists, std::string_view inside) {
+    return std::string(lists, '[') + std::string(inside) + std::string(lists, ']');
+  };
+  for (const auto& [lists, inside, is_taken] : {std::tuple{depth_max, "", true},
+                                                {depth_max - 1, "1", true},
+                                                {depth_max, "1", false},
+                                                {depth_max + 1, "", false}}) {
+    INFO(lists << " lists with \"" << inside << "\"");
+    CHECK(read_json(nested(lists, inside)).has_value() == is_taken);
+    CHECK(read_yaml_documents(nested(lists, inside)).has_value() == is_taken);
+  }
+  CHECK_FALSE(read_yaml_documents("- &a x\n- " + nested(depth_max - 1, "*a")).has_value());
+}
+
+TEST_CASE("a key of any length is written so that it is read again") {
+  for (const std::size_t length :
+       {std::size_t{900}, std::size_t{1'000}, std::size_t{1'024}, std::size_t{5'000}}) {
+    INFO(length);
+    const std::string key(length, 'k');
+    Node tree = Node::list();
+    for (Node value : {Node::number(1), Node::list(), Node::object()}) {
+      if (value.kind == NodeKind::list) value.items.push_back(Node::string("item"));
+      if (value.kind == NodeKind::object) value.add(key, Node::object());
+      Node object = Node::object();
+      object.add(key, value);
+      object.add("b" + key, std::move(value));
+      tree.items.push_back(std::move(object));
+    }
+    const auto again = read_yaml_documents(to_yaml(tree));
+    REQUIRE(again.has_value());
+    CHECK(to_json(again->at(0)) == to_json(tree));
+  }
+}
+
+TEST_CASE("aliases cannot repeat more text than a document may have") {
+  const auto repeated = [](std::size_t bytes, std::size_t times) {
+    std::string yaml = "- &a " + std::string(bytes, 'x') + "\n";
+    for (std::size_t i = 0; i < times; ++i) yaml += "- *a\n";
+    return yaml;
+  };
+  CHECK(read_yaml_documents(repeated(10'000, 200)));
+  const auto bomb = read_yaml_documents(repeated(document_bytes_max / 8, 8));
+  REQUIRE_FALSE(bomb.has_value());
+  CHECK(bomb.error().reason == "anchors and aliases repeat more than 2097152 bytes");
+  // Anchors within anchors are copied as often as they are deep.
+  std::string nested;
+  for (int depth = 0; depth < 20; ++depth) nested += "&a" + std::to_string(depth) + " [";
+  nested += std::string(document_bytes_max / 8, 'x') + std::string(20, ']');
+  CHECK_FALSE(read_yaml_documents(nested).has_value());
 }
 
 TEST_CASE("aliases are counted up to aliases_max") {
