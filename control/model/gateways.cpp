@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <ranges>
 #include <set>
+#include <tuple>
 
 #include "control/model/resolve.h"
 #include "control/resources/text_rules.h"
@@ -252,8 +253,11 @@ GatewayStates resolve_gateways(const Catalog& catalog, shm::PolicySpec& policy) 
     GatewayState& state = states[*key] = judge_gateway(*key, *gateway, gateway_class);
     if (!state.is_pending && state.accepted.is_true) by_age.push_back(&state);
   }
-  std::ranges::stable_sort(
-      by_age, {}, [](const GatewayState* state) { return state->gateway->metadata().creation_timestamp(); });
+  std::ranges::sort(by_age, [](const GatewayState* a, const GatewayState* b) {
+    const std::string& a_created = a->gateway->metadata().creation_timestamp();
+    const std::string& b_created = b->gateway->metadata().creation_timestamp();
+    return std::tie(a_created, *a->key) < std::tie(b_created, *b->key);
+  });
   Places places;
   for (GatewayState* state : by_age) serve_listeners(*state, places, policy);
   for (auto& [key, state] : states) judge_listeners(state);
