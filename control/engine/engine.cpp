@@ -10,12 +10,15 @@
 #include "control/compile/compile.h"
 #include "control/engine/content.h"
 #include "control/engine/limits.h"
+#include "control/engine/status_store.h"
 #include "control/engine/strict.h"
+#include "control/model/programmed.h"
 #include "control/model/resolve.h"
 #include "control/reader/decode.h"
 #include "control/reader/encode.h"
 #include "control/reader/json.h"
 #include "control/reader/write.h"
+#include "control/resources/gateway.pb.h"
 #include "control/resources/meta.pb.h"
 #include "control/resources/validate.h"
 
@@ -267,12 +270,14 @@ std::optional<Refusal> Engine::commit(const Pending& pending, const WriteOptions
   if (changes_policy)
     commit.revision = Revision{0, pending.resource_version, pending.now, options.author,
                                options.summary.empty() ? summarize(pending.written) : options.summary};
+  commit.statuses = status_changes(saved_, next.statuses);
   auto stored = store_.commit(commit);
   if (!stored)
     return Refusal{500,
                    "InternalError",
                    fmt::format("the store failed, nothing was changed: {}", stored.error().message),
                    {}};
+  saved_ = next.statuses;
   next.resource_version = pending.resource_version;
   next.revision = *stored;
   return std::nullopt;
@@ -284,15 +289,30 @@ void Engine::update_statuses(State& next) const {
   const std::string now = clock_();
   next.progress.resize_to(next.objects);
   next.statuses.clear();
-  next.applied = publisher_.applied();
+  next.shown = publisher_.progress();
   for (const auto& [key, status] : next.resolved) {
+    const auto previous = status_of(before->statuses, key);
     std::shared_ptr<Message> dated(status->New());
     dated->CopyFrom(*status);
-    if (!next.progress.is_applied(key, next.applied)) mark_pending(*dated);
-    const auto previous = status_of(before->statuses, key);
+    if (auto* gateway = dynamic_cast<resources::GatewayStatus*>(dated.get())) {
+      const model::NodeKnowledge node{
+          next.shown.node.get(), next.progress.is_applied(key, next.shown.applied),
+          next.shown.is_settled ? nullptr : static_cast<const resources::GatewayStatus*>(previous.get())};
+      model::write_programmed(static_cast<const resources::Gateway&>(*next.objects.at(key)->message), node,
+                              *gateway);
+    }
     carry_times(previous.get(), *dated, now);
-    next.statuses.emplace(key, std::move(dated));
+    // One object as long as nothing changes: what changed is what has to be stored.
+    const bool is_same = previous != nullptr && previous->SerializeAsString() == dated->SerializeAsString();
+    next.statuses.emplace(key, is_same ? previous : std::move(dated));
   }
+}
+
+/// Of a change that no write brought. What cannot be stored now is tried again with the next change, and
+/// costs no more than times of conditions if the agent ends before.
+void Engine::save_statuses(const State& next) {
+  const std::vector<StatusChange> changes = status_changes(saved_, next.statuses);
+  if (!changes.empty() && store_.save_statuses(changes)) saved_ = next.statuses;
 }
 
 void Engine::publish(State& next) {
@@ -304,9 +324,13 @@ void Engine::on_publish_progress() {
   const std::lock_guard lock(write_mutex_);
   const std::shared_ptr<const State> before = state();
   // Endpoints change a thousand times more often than Gateways: then there is nothing to rewrite.
-  if (!before->progress.differs(before->applied, publisher_.applied())) return;
+  const PublishProgress now = publisher_.progress();
+  if (now.node == before->shown.node && now.is_settled == before->shown.is_settled &&
+      !before->progress.differs(before->shown.applied, now.applied))
+    return;
   State next = *state();
   update_statuses(next);
+  save_statuses(next);
   install(std::make_shared<State>(std::move(next)));
 }
 
@@ -370,6 +394,11 @@ std::expected<void, std::string> Engine::load() {
   }
   next.resource_version = store_.resource_version();
   next.revision = store_.last_revision();
+  auto statuses = store_.load_statuses();
+  if (!statuses) return std::unexpected(statuses.error().message);
+  State before;
+  before.statuses = saved_ = read_statuses(*statuses);
+  install(std::make_shared<State>(std::move(before)));
   Resolution resolution = resolve(next.objects);
   next.resolved = std::move(resolution.statuses);
   auto compiled = compile(*resolution.model, nullptr, true);
@@ -377,6 +406,7 @@ std::expected<void, std::string> Engine::load() {
     return std::unexpected(fmt::format("what is stored cannot be compiled: {}", compiled.error()));
   next.compiled = std::make_shared<CompiledSet>(std::move(*compiled));
   update_statuses(next);
+  save_statuses(next);
   // A store that was never written to knows nothing: what the data plane runs by itself stays.
   if (next.resource_version != 0) publish(next);
   install(std::make_shared<State>(std::move(next)));

@@ -67,7 +67,7 @@ struct State {
   std::uint64_t resource_version = 0;
   std::uint64_t revision = 0;
   Ticket ticket = 0;
-  Ticket applied = 0;  ///< what the data plane ran when the statuses were made
+  PublishProgress shown;  ///< of the data plane, when the statuses were made
 };
 
 class Engine {
@@ -90,7 +90,7 @@ class Engine {
   /// Writes the policy objects of an old revision as a new one; endpoints stay as they are.
   std::expected<Outcome, Refusal> rollback(std::uint64_t revision, const WriteOptions& options);
 
-  /// To be called when the publisher's applied() has changed: brings Programmed conditions up to date.
+  /// To be called when the publisher's progress() has changed: brings Programmed conditions up to date.
   void on_publish_progress();
 
   Publisher& publisher() { return publisher_; }
@@ -106,12 +106,14 @@ class Engine {
   std::optional<Refusal> commit(const Pending& pending, const WriteOptions& options, State& next);
   void install(std::shared_ptr<const State> next);
   void update_statuses(State& next) const;
+  void save_statuses(const State& next);
   void publish(State& next);
 
   Store& store_;
   Publisher& publisher_;
   Clock clock_;
   std::mutex write_mutex_;          ///< one write at a time, with the store in it
+  StatusMap saved_;                 ///< statuses that the store holds
   mutable std::mutex state_mutex_;  ///< guards the pointer only
   std::shared_ptr<const State> state_;
 };

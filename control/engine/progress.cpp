@@ -1,21 +1,8 @@
 #include "control/engine/progress.h"
 
-#include "control/resources/gateway.pb.h"
+#include "control/resources/meta.pb.h"
 
 namespace byway::control {
-namespace {
-
-void mark(google::protobuf::RepeatedPtrField<resources::Condition>& conditions) {
-  for (resources::Condition& condition : conditions) {
-    if (condition.type() != "Programmed" || condition.status() != "True") continue;
-    condition.set_status("False");
-    condition.set_reason("Pending");
-    condition.set_message("the data plane does not run it yet");
-  }
-}
-
-}  // namespace
-
 void ProgressMap::resize_to(const ObjectMap& objects) {
   static const resources::Kind& gateway = resources::kind_named("Gateway");
   std::map<ObjectKey, Progress> next;
@@ -46,14 +33,6 @@ bool ProgressMap::differs(Ticket applied_before, Ticket applied_now) const {
   for (const auto& [key, progress] : gateways_)
     if (is_applied(key, applied_before) != is_applied(key, applied_now)) return true;
   return false;
-}
-
-void mark_pending(google::protobuf::Message& status) {
-  if (status.GetDescriptor() != resources::GatewayStatus::descriptor()) return;
-  auto& gateway = static_cast<resources::GatewayStatus&>(status);
-  mark(*gateway.mutable_conditions());
-  for (resources::ListenerStatus& listener : *gateway.mutable_listeners())
-    mark(*listener.mutable_conditions());
 }
 
 }  // namespace byway::control

@@ -30,7 +30,4 @@ class ProgressMap {
   std::map<ObjectKey, Progress> gateways_;
 };
 
-/// Sets Programmed=True conditions of a Gateway's status to False, Pending.
-void mark_pending(google::protobuf::Message& status);
-
 }  // namespace byway::control

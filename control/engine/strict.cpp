@@ -21,7 +21,10 @@ class Collector {
       const bool is_unmet = condition.type() == "Conflicted" || condition.type() == "PartiallyInvalid"
                                 ? condition.status() == "True"
                                 : condition.status() != "True";
-      if (!is_unmet || condition.type() == "Programmed" || causes.size() == causes_max) continue;
+      // Every write is pending until the data plane runs it; that is no condition unmet.
+      const bool is_under_way =
+          condition.type() == "Programmed" && !condition.reason().starts_with("Address");
+      if (!is_unmet || is_under_way || causes.size() == causes_max) continue;
       causes.push_back({index,
                         {resources::Cause::invalid, path,
                          fmt::format("{}={} {}: {}", condition.type(), condition.status(), condition.reason(),

@@ -220,7 +220,6 @@ std::shared_ptr<resources::GatewayStatus> write_gateway(const GatewayState& stat
   add_condition(conditions, "Programmed",
                 serves ? Verdict{true, "Programmed"} : Verdict{false, "Invalid", "no listener is served"},
                 generation);
-  if (state.accepted.is_true) *status->mutable_addresses() = state.gateway->spec().addresses();
   for (const ListenerState& listener : state.listeners)
     write_listener(listener, state, *status->add_listeners());
   return status;

@@ -21,7 +21,8 @@ struct Model {
 struct Resolution {
   std::shared_ptr<const Model> model;
   /// For GatewayClasses that are ours, their Gateways, and routes that name one of them. Programmed is True
-  /// where the data plane will serve it once it runs the model; lastTransitionTime is not set.
+  /// where the data plane will serve it once it runs the model (programmed.h); addresses and
+  /// lastTransitionTime are not set.
   StatusMap statuses;
 };
 

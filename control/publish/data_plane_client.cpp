@@ -49,6 +49,7 @@ DataPlaneClient::~DataPlaneClient() {
 
 void DataPlaneClient::start(std::function<void()> on_progress) {
   on_progress_ = std::move(on_progress);
+  settle_at_ = Clock::now() + settle_time;
   thread_ = std::thread([this] { run(); });
 }
 
@@ -69,9 +70,9 @@ Ticket DataPlaneClient::publish(std::shared_ptr<const CompiledSet> set, std::uin
   return wanted_.ticket;
 }
 
-Ticket DataPlaneClient::applied() const {
+PublishProgress DataPlaneClient::progress() const {
   const std::lock_guard lock(mutex_);
-  return applied_;
+  return progress_;
 }
 
 std::shared_ptr<shm::ChannelClient> DataPlaneClient::channel() const {
@@ -87,11 +88,15 @@ void DataPlaneClient::run() {
   std::unique_lock lock(mutex_);
   while (!is_stopping_) {
     const bool is_connected = channel_ != nullptr && channel_->is_connected();
-    if (channel_ != nullptr && !is_connected) disconnect("the data plane closed the connection");
+    if (channel_ != nullptr && !is_connected) {
+      disconnect("the data plane closed the connection");
+      report(lock);
+    }
     if (channel_ == nullptr) {
       lock.unlock();
       connect();
       lock.lock();
+      report(lock);
       if (channel_ == nullptr) {
         work_.wait_for(lock, reconnect_interval, [this] { return is_stopping_; });
         continue;
@@ -104,14 +109,8 @@ void DataPlaneClient::run() {
       lock.lock();
     }
     watch_workers();
-    const Ticket shown = applied_;
-    lock.unlock();
-    // Outside the lock: the engine takes its own, under which it calls us.
-    if (shown != reported_) {
-      reported_ = shown;
-      if (on_progress_) on_progress_();
-    }
-    lock.lock();
+    progress_.is_settled |= !handed_.refused.empty() || Clock::now() >= settle_at_;
+    report(lock);
     const bool is_waiting =
         channel_ != nullptr && handed_.refused.empty() && !handed_.is_applied && handed_.ticket != 0;
     work_.wait_for(lock, is_waiting ? progress_interval : idle_interval,
@@ -119,16 +118,27 @@ void DataPlaneClient::run() {
   }
 }
 
+/// Under the lock, which it gives back for the call: the engine takes its own, under which it calls us.
+void DataPlaneClient::report(std::unique_lock<std::mutex>& lock) {
+  if (progress_ == reported_) return;
+  reported_ = progress_;
+  lock.unlock();
+  if (on_progress_) on_progress_();
+  lock.lock();
+}
+
 void DataPlaneClient::connect() {
   auto connected = shm::ChannelClient::connect(socket_path_, publisher_name, Clock::now() + handover_timeout);
   const std::lock_guard lock(mutex_);
   if (!connected) {
     disconnected_reason_ = connected.error().text;
+    progress_.is_settled = true;
     return;
   }
   channel_ = std::move(*connected);
   disconnected_reason_.clear();
   last_generation_ = channel_->welcome().generation;
+  progress_.node = std::make_shared<const NodeAddresses>(channel_->welcome().node_addresses);
   // What it runs may be ours or not: the newest set is handed over in any case.
   handed_ = {};
 }
@@ -138,7 +148,7 @@ void DataPlaneClient::disconnect(std::string reason) {
   channel_.reset();
   disconnected_reason_ = std::move(reason);
   handed_ = {};
-  applied_ = 0;
+  progress_ = {};
 }
 
 /// The descriptor of a blob in a sealed memfd; made anew only when the blob is another than before.
@@ -192,7 +202,8 @@ void DataPlaneClient::watch_workers() {
   if (std::ranges::all_of(times, [](std::uint64_t time) { return time == shm::apply_time_no_worker; }))
     return;
   handed_.is_applied = true;
-  applied_ = handed_.ticket;
+  progress_.applied = handed_.ticket;
+  progress_.is_settled = true;
   progressed_.notify_all();
 }
 
@@ -200,7 +211,7 @@ Receipt DataPlaneClient::await(Ticket ticket, Deadline deadline) {
   std::unique_lock lock(mutex_);
   progressed_.wait_until(lock, deadline, [&] {
     const bool is_refused = handed_.ticket >= ticket && !handed_.refused.empty();
-    return is_stopping_ || applied_ >= ticket || is_refused;
+    return is_stopping_ || progress_.applied >= ticket || is_refused;
   });
   Receipt receipt;
   receipt.generation = handed_.ticket >= ticket ? handed_.generation : 0;
@@ -208,12 +219,12 @@ Receipt DataPlaneClient::await(Ticket ticket, Deadline deadline) {
     receipt.reason = disconnected_reason_;
     return receipt;
   }
-  if (applied_ < ticket && handed_.ticket >= ticket && !handed_.refused.empty()) {
+  if (progress_.applied < ticket && handed_.ticket >= ticket && !handed_.refused.empty()) {
     receipt.state = ReceiptState::refused;
     receipt.reason = handed_.refused;
     return receipt;
   }
-  receipt.state = applied_ >= ticket ? ReceiptState::applied : ReceiptState::late;
+  receipt.state = progress_.applied >= ticket ? ReceiptState::applied : ReceiptState::late;
   if (receipt.generation == 0) return receipt;
   const auto times = times_of(channel_->regions().control(), receipt.generation);
   for (std::size_t i = 0; i < times.size(); ++i)

@@ -26,12 +26,15 @@ inline constexpr std::chrono::seconds handover_timeout{10};
 /// when there is nothing to do.
 inline constexpr std::chrono::milliseconds progress_interval{1};
 inline constexpr std::chrono::milliseconds idle_interval{100};
+/// How long after the start what a data plane makes of the first set may stay open (publisher.h). A hand-over
+/// and its workers take milliseconds.
+inline constexpr std::chrono::seconds settle_time{5};
 /// A set that was refused because too many older ones are in use is tried again after this time.
 inline constexpr std::chrono::milliseconds straggler_interval{1'000};
 
 class DataPlaneClient final : public Publisher, public DataPlane {
  public:
-  /// `on_progress` is called from the client's thread whenever applied() may have changed; it may be set
+  /// `on_progress` is called from the client's thread whenever progress() may have changed; it may be set
   /// until start() only.
   explicit DataPlaneClient(std::string socket_path) : socket_path_(std::move(socket_path)) {}
   ~DataPlaneClient() override;
@@ -43,7 +46,7 @@ class DataPlaneClient final : public Publisher, public DataPlane {
 
   Ticket publish(std::shared_ptr<const CompiledSet> set, std::uint64_t revision) override;
   Receipt await(Ticket ticket, Deadline deadline) override;
-  [[nodiscard]] Ticket applied() const override;
+  [[nodiscard]] PublishProgress progress() const override;
 
   [[nodiscard]] DataPlaneView view() const override;
   std::expected<std::string, CommandFailure> command(std::string_view name, std::string_view arguments,
@@ -69,6 +72,7 @@ class DataPlaneClient final : public Publisher, public DataPlane {
   void run();
   void connect();
   void disconnect(std::string reason);
+  void report(std::unique_lock<std::mutex>& lock);
   void hand_over(const Wanted& wanted);
   void watch_workers();
   [[nodiscard]] bool has_work() const;
@@ -84,7 +88,8 @@ class DataPlaneClient final : public Publisher, public DataPlane {
   std::condition_variable progressed_;  ///< a ticket was applied or refused
   Wanted wanted_;
   Handed handed_;
-  Ticket applied_ = 0;
+  PublishProgress progress_{0, nullptr, false};
+  std::chrono::steady_clock::time_point settle_at_;
   bool is_stopping_ = false;
   std::string disconnected_reason_ = "not tried yet";
   std::shared_ptr<shm::ChannelClient> channel_;  ///< regions are read by all threads, the rest by ours only
@@ -95,8 +100,8 @@ class DataPlaneClient final : public Publisher, public DataPlane {
     std::shared_ptr<const shm::BlobBytes> policy, endpoints, secrets;
     shm::OwnedFd policy_fd, endpoints_fd, secrets_fd;
   };
-  Sealed sealed_;        ///< the thread's own
-  Ticket reported_ = 0;  ///< the thread's own: what on_progress was called for
+  Sealed sealed_;                                ///< the thread's own
+  PublishProgress reported_{0, nullptr, false};  ///< the thread's own: what on_progress was called for
   std::thread thread_;
 
   std::mutex command_mutex_;  ///< one command at a time; guards the connection for them

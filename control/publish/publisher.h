@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "control/shm/node_address.h"
+
 namespace byway::control {
 
 struct CompiledSet;
@@ -34,6 +36,19 @@ struct Receipt {
   std::string reason;  ///< why refused, or why there is no data plane
 };
 
+/// The addresses of the node's ports, as its data plane told them.
+using NodeAddresses = std::vector<shm::NodeAddress>;
+
+/// What runs where, at one moment.
+struct PublishProgress {
+  Ticket applied = 0;                         ///< the newest ticket that every worker runs; 0: none
+  std::shared_ptr<const NodeAddresses> node;  ///< nullptr: no data plane is connected
+  /// False from the start until it is known what became of what was published first: applied, refused, or
+  /// nobody there. A data plane that served before serves on meanwhile.
+  bool is_settled = true;
+  bool operator==(const PublishProgress&) const = default;
+};
+
 using Deadline = std::chrono::steady_clock::time_point;
 
 /// Thread: any.
@@ -47,8 +62,8 @@ class Publisher {
   /// Waits until the ticket is applied or refused, or the deadline has passed.
   virtual Receipt await(Ticket ticket, Deadline deadline) = 0;
 
-  /// The newest ticket that every worker runs; 0: none.
-  virtual Ticket applied() const = 0;
+  [[nodiscard]] virtual PublishProgress progress() const = 0;
+  [[nodiscard]] Ticket applied() const { return progress().applied; }
 };
 
 }  // namespace byway::control

@@ -184,6 +184,7 @@ void ChannelServer::on_hello(Peer& peer, const Hello& hello, std::uint64_t) {
   welcome.revision = newest == nullptr ? 0 : newest->revision;
   welcome.worker_count = regions_.control.page->worker_count;
   welcome.region_bytes = regions_.sizes();
+  welcome.node_addresses = options_.node_addresses;
   handler_.on_peer(peer.name, "connected");
   send(peer, welcome, true);
 }

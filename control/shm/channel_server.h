@@ -77,6 +77,8 @@ struct ChannelOptions {
   /// Who may connect: the user or the primary group must be in its list.
   std::vector<uid_t> allowed_users;
   std::vector<gid_t> allowed_groups;
+  /// What a Welcome tells of the node; sound, at most node_addresses_max.
+  std::vector<NodeAddress> node_addresses = {};
 };
 
 class ChannelServer {

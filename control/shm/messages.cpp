@@ -30,6 +30,8 @@ struct WelcomeBody {
   std::uint32_t worker_count;
   std::uint32_t regions;
   std::uint64_t region_bytes[region_count];
+  std::uint32_t node_address_count;
+  std::uint32_t reserved;
 };
 
 struct HandoverBody {
@@ -63,9 +65,11 @@ struct AnswerBody {
 };
 
 static_assert(sizeof(MessageHead) == 16 && sizeof(HelloBody) == 8 &&
-              sizeof(WelcomeBody) == 32 + 8 * region_count);
+              sizeof(WelcomeBody) == 40 + 8 * region_count);
 static_assert(sizeof(HandoverBody) == 24 && sizeof(ReceiptBody) == 32 + 8 * workers_max);
 static_assert(sizeof(CommandBody) == 16 && sizeof(AnswerBody) == 24);
+static_assert(sizeof(MessageHead) + sizeof(WelcomeBody) + node_addresses_max * sizeof(NodeAddress) <=
+              message_bytes_max);
 static_assert(sizeof(MessageHead) + sizeof(ReceiptBody) + reason_bytes_max <= message_bytes_max);
 static_assert(sizeof(MessageHead) + sizeof(CommandBody) + command_name_bytes_max +
                   command_arguments_bytes_max <=
@@ -107,14 +111,21 @@ Result decode_hello(Payload payload) {
 
 Result decode_welcome(Payload payload) {
   WelcomeBody body;
-  if (payload.size() != sizeof body || !read_body(payload, body))
-    return std::unexpected(DecodeError::wrong_length);
+  if (!read_body(payload, body)) return std::unexpected(DecodeError::wrong_length);
   if (body.worker_count == 0 || body.worker_count > workers_max || body.regions != region_count ||
-      body.generation > generation_max) {
+      body.generation > generation_max || body.node_address_count > node_addresses_max ||
+      body.reserved != 0) {
     return std::unexpected(DecodeError::out_of_bounds);
   }
-  Welcome welcome{body.instance, body.generation, body.revision, body.worker_count, {}};
+  const Payload records = payload.subspan(sizeof body);
+  if (records.size() != body.node_address_count * sizeof(NodeAddress))
+    return std::unexpected(DecodeError::wrong_length);
+  Welcome welcome{body.instance, body.generation, body.revision, body.worker_count, {}, {}};
   std::ranges::copy(body.region_bytes, welcome.region_bytes.begin());
+  welcome.node_addresses.resize(body.node_address_count);
+  if (!records.empty()) std::memcpy(welcome.node_addresses.data(), records.data(), records.size());
+  if (!std::ranges::all_of(welcome.node_addresses, is_sound))
+    return std::unexpected(DecodeError::out_of_bounds);
   return welcome;
 }
 
@@ -180,8 +191,11 @@ class Encoder {
   Encoder(MessageType type, const Body& body) : bytes_(sizeof(MessageHead) + sizeof body), type_(type) {
     std::memcpy(bytes_.data() + sizeof(MessageHead), &body, sizeof body);
   }
-  Encoder& text(std::string_view text) {
-    const auto raw = std::as_bytes(std::span(text));
+  Encoder& text(std::string_view text) { return records(std::span(text)); }
+  template <typename Record>
+  Encoder& records(std::span<const Record> all) {
+    static_assert(std::is_trivially_copyable_v<Record>);
+    const auto raw = std::as_bytes(all);
     bytes_.insert(bytes_.end(), raw.begin(), raw.end());
     return *this;
   }
@@ -208,10 +222,16 @@ std::vector<std::byte> encode_one(const Hello& hello) {
 }
 
 std::vector<std::byte> encode_one(const Welcome& welcome) {
-  WelcomeBody body{welcome.instance,     welcome.generation, welcome.revision,
-                   welcome.worker_count, region_count,       {}};
+  WelcomeBody body{welcome.instance,
+                   welcome.generation,
+                   welcome.revision,
+                   welcome.worker_count,
+                   region_count,
+                   {},
+                   size32(welcome.node_addresses),
+                   0};
   std::ranges::copy(welcome.region_bytes, body.region_bytes);
-  return Encoder(MessageType::welcome, body).finish();
+  return Encoder(MessageType::welcome, body).records(std::span(welcome.node_addresses)).finish();
 }
 
 std::vector<std::byte> encode_one(const Handover& handover) {

@@ -3,18 +3,18 @@
 //
 //   agent                                data plane
 //   Hello (role, name)            ->
-//                                 <-     Welcome (what runs) + one descriptor a region
+//                                 <-     Welcome (what runs, the node's addresses) + one descriptor a region
 //   Handover (set) + 3 blobs      ->
 //                                 <-     Receipt accepted, or refused with a reason
 //                                 <-     Receipt applied, when every worker runs it
 //   CommandRequest (name, args)   ->
 //                                 <-     AnswerChunk ... AnswerChunk (last)
 //
-// A message is a MessageHead, then the fixed body of its type, then text whose length the body gives. Both
-// ends run on one host, so integers are little endian as they lie in memory; the layout version must be equal
-// on both sides. decode() is strict: sizes agree exactly, enumerations are known, reserved fields are zero,
-// counts are within bounds. Whatever bytes come, it gives a value that keeps these promises or an error, and
-// reads nothing beyond them.
+// A message is a MessageHead, then the fixed body of its type, then text or records whose number the body
+// gives. Both ends run on one host, so integers are little endian as they lie in memory; the layout version
+// must be equal on both sides. decode() is strict: sizes agree exactly, enumerations are known, reserved
+// fields are zero, counts are within bounds. Whatever bytes come, it gives a value that keeps these promises
+// or an error, and reads nothing beyond them.
 #pragma once
 
 #include <array>
@@ -28,10 +28,11 @@
 #include <vector>
 
 #include "control/shm/control_page.h"
+#include "control/shm/node_address.h"
 
 namespace byway::shm {
 
-inline constexpr std::uint32_t protocol_version = 1;
+inline constexpr std::uint32_t protocol_version = 2;
 
 /// Largest message. Well below the default socket buffer (208 KiB), so a few always fit.
 inline constexpr std::size_t message_bytes_max = 32 * 1024;
@@ -83,6 +84,7 @@ struct Welcome {
   std::uint64_t revision = 0;
   std::uint32_t worker_count = 0;
   std::array<std::uint64_t, region_count> region_bytes{};  ///< by RegionKind
+  std::vector<NodeAddress> node_addresses;  ///< of all ports; sound, at most node_addresses_max
   bool operator==(const Welcome&) const = default;
 };
 

@@ -13,12 +13,12 @@ namespace byway::control {
 namespace {
 
 /// Kept in `PRAGMA user_version`; a file with a larger one was written by a newer agent.
-constexpr std::uint64_t schema_version = 1;
+constexpr std::uint64_t schema_version = 2;
 
 /// Old revisions go in batches: looking through the history costs more than the commit itself.
 constexpr std::uint64_t forget_interval = 50;
 
-constexpr const char* schema = R"(
+constexpr const char* schema_1 = R"(
   CREATE TABLE state (id INTEGER PRIMARY KEY CHECK (id = 1), resource_version INTEGER NOT NULL);
   INSERT INTO state VALUES (1, 0);
   CREATE TABLE objects (
@@ -33,7 +33,12 @@ constexpr const char* schema = R"(
     resource_version INTEGER NOT NULL, json TEXT,
     PRIMARY KEY (kind, namespace, name, resource_version)) WITHOUT ROWID;
   CREATE INDEX history_by_version ON history (resource_version);
-  PRAGMA user_version = 1;
+)";
+constexpr const char* schema_2 = R"(
+  CREATE TABLE statuses (
+    kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, json TEXT NOT NULL,
+    PRIMARY KEY (kind, namespace, name)) WITHOUT ROWID;
+  PRAGMA user_version = 2;
 )";
 
 class SqliteStore final : public Store {
@@ -70,6 +75,7 @@ class SqliteStore final : public Store {
     try {
       WriteTransaction transaction(database_.get());
       write_objects(commit);
+      write_statuses(commit.statuses);
       const std::uint64_t revision = commit.revision ? write_revision(commit) : last_revision_;
       Statement(database_.get(), "UPDATE state SET resource_version = ?1")
           .bind(1, commit.resource_version)
@@ -78,6 +84,28 @@ class SqliteStore final : public Store {
       resource_version_ = commit.resource_version;
       last_revision_ = revision;
       return revision;
+    } catch (const SqliteFailure& failure) {
+      return std::unexpected(StoreError{failure.what()});
+    }
+  }
+
+  Stored<std::vector<StatusChange>> load_statuses() override {
+    try {
+      std::vector<StatusChange> statuses;
+      Statement rows(database_.get(), "SELECT kind, namespace, name, json FROM statuses");
+      while (rows.step()) statuses.push_back({rows.text(0), rows.text(1), rows.text(2), rows.text(3)});
+      return statuses;
+    } catch (const SqliteFailure& failure) {
+      return std::unexpected(StoreError{failure.what()});
+    }
+  }
+
+  Stored<void> save_statuses(const std::vector<StatusChange>& changes) override {
+    try {
+      WriteTransaction transaction(database_.get());
+      write_statuses(changes);
+      transaction.commit();
+      return {};
     } catch (const SqliteFailure& failure) {
       return std::unexpected(StoreError{failure.what()});
     }
@@ -129,7 +157,8 @@ class SqliteStore final : public Store {
     if (found > schema_version)
       throw SqliteFailure(fmt::format("schema {} is newer than this agent's {}", found, schema_version));
     WriteTransaction transaction(database);
-    if (found == 0) execute(database, schema);
+    if (found < 1) execute(database, schema_1);
+    if (found < 2) execute(database, schema_2);
     transaction.commit();
   }
 
@@ -154,6 +183,19 @@ class SqliteStore final : public Store {
       else
         note.bind_null(5);
       note.run();
+    }
+  }
+
+  void write_statuses(const std::vector<StatusChange>& changes) {
+    if (changes.empty()) return;
+    Statement put(database_.get(), "INSERT OR REPLACE INTO statuses VALUES (?1, ?2, ?3, ?4)");
+    Statement remove(database_.get(),
+                     "DELETE FROM statuses WHERE kind = ?1 AND namespace = ?2 AND name = ?3");
+    for (const StatusChange& change : changes) {
+      Statement& statement = change.json ? put : remove;
+      statement.bind(1, change.kind).bind(2, change.object_namespace).bind(3, change.name);
+      if (change.json) statement.bind(4, *change.json);
+      statement.run();
     }
   }
 

@@ -38,6 +38,14 @@ struct StoredChange {
   std::optional<std::string> json;  ///< none: deleted
 };
 
+/// The status of an object as clients saw it last. It belongs to no resource version.
+struct StatusChange {
+  std::string kind;
+  std::string object_namespace;
+  std::string name;
+  std::optional<std::string> json;  ///< none: it has none any more
+};
+
 struct Revision {
   std::uint64_t number = 0;
   std::uint64_t resource_version = 0;  ///< of the commit that made it
@@ -51,6 +59,7 @@ struct Commit {
   std::vector<StoredChange> changes;
   /// Of a new revision, its number still 0; none: no policy kind changed.
   std::optional<Revision> revision;
+  std::vector<StatusChange> statuses = {};  ///< that change with it
 };
 
 /// Revisions kept at least; older ones can no longer be rolled back to. A thousand are months of manual
@@ -70,6 +79,11 @@ class Store {
   /// Durable when it returns a value. Returns the new revision's number, or the last one if there is none.
   /// On error nothing has changed.
   virtual Stored<std::uint64_t> commit(const Commit& commit) = 0;
+
+  /// All statuses.
+  virtual Stored<std::vector<StatusChange>> load_statuses() = 0;
+  /// Statuses that changed without a commit, because the data plane did.
+  virtual Stored<void> save_statuses(const std::vector<StatusChange>& changes) = 0;
 
   /// The newest `count_max` revisions, newest first.
   virtual Stored<std::vector<Revision>> revisions(std::size_t count_max) = 0;

@@ -23,6 +23,8 @@ class FakeDataPlane : private shm::ChannelHandler {
     shm::RegionSizes sizes{2, 64, 64 * 1024};
     std::vector<uid_t> allowed_users = {own_user()};
     bool workers_run = true;
+    std::vector<shm::NodeAddress> node_addresses = {
+        {shm::IpAddress::from_ipv4(0x0A500001), 96 + 24}};  ///< 10.80.0.1/24
   };
 
   /// Serves from here on. Aborts if it cannot: a test has nothing to do without.

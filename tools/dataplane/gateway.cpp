@@ -8,10 +8,10 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "tools/dataplane/channel_access.h"
 #include "tools/dataplane/least_privilege.h"
 #include "tools/dataplane/log.h"
 #include "tools/dataplane/metrics.h"
-#include "tools/dataplane/principals.h"
 #include "tools/dataplane/proxy_application.h"
 
 namespace byway::tools {
@@ -109,8 +109,8 @@ std::expected<std::unique_ptr<const shm::SetAttachment>, std::string> Gateway::p
   if (!plan) return std::unexpected(plan.error());
   for (const net::IpAddress& address : (*plan)->unusable_addresses) {
     char text[net::address_text_max];
-    log("generation {}: no port's network holds the address {}: nobody can reach it", snapshot.generation(),
-        std::string_view(text, net::write_address(address, text)));
+    log("generation {}: no port's network has a place for the address {}: nobody can reach it",
+        snapshot.generation(), std::string_view(text, net::write_address(address, text)));
   }
   return std::move(*plan);
 }
@@ -125,20 +125,9 @@ void Gateway::install_last_good() {
 }
 
 std::expected<void, std::string> Gateway::open_socket() {
-  shm::ChannelOptions options;
-  options.socket_path = config_.runtime_dir + "/dataplane.sock";
-  options.allowed_users = {0, ::geteuid()};
-  for (const std::string& name : config_.control_users) {
-    const auto user = find_user(name);  // was there when the configuration was read
-    if (!user) return std::unexpected(fmt::format("control.users: there is no user {}", name));
-    options.allowed_users.push_back(*user);
-  }
-  for (const std::string& name : config_.control_groups) {
-    const auto group = find_group(name);
-    if (!group) return std::unexpected(fmt::format("control.groups: there is no group {}", name));
-    options.allowed_groups.push_back(*group);
-  }
-  auto server = shm::ChannelServer::open(options, *regions_, *publication_, *this);
+  const auto options = channel_options(config_);
+  if (!options) return std::unexpected(options.error());
+  auto server = shm::ChannelServer::open(*options, *regions_, *publication_, *this);
   if (!server) return std::unexpected(server.error());
   server_ = std::move(*server);
   commands_->set_server(*server_);

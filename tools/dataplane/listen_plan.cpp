@@ -48,6 +48,7 @@ Nanoseconds drain_of(const shm::PolicyView& policy, const shm::ListenerGroup& gr
 std::expected<std::unique_ptr<const ListenPlan>, std::string> make_listen_plan(
     const shm::PolicyView& policy, std::span<const net::Prefix> node_addresses) {
   auto plan = std::make_unique<ListenPlan>();
+  const std::vector<shm::NodeAddress> node = shared_addresses(node_addresses);
   for (const shm::ListenerGroup& group : policy.groups()) {
     const auto tcp_port = static_cast<std::uint16_t>(group.tcp_port);
     const net::IpAddress address = address_of(group.address);
@@ -58,9 +59,8 @@ std::expected<std::unique_ptr<const ListenPlan>, std::string> make_listen_plan(
     }
     plan->sockets.push_back({{address, tcp_port}, drain});
     if (std::ranges::find(node_addresses, address, &net::Prefix::address) != node_addresses.end()) continue;
-    const bool reachable =
-        std::ranges::any_of(node_addresses, [&](const net::Prefix& own) { return own.contains(address); });
-    (reachable ? plan->virtual_addresses : plan->unusable_addresses).push_back(address);
+    (shm::can_answer_on(group.address, node) ? plan->virtual_addresses : plan->unusable_addresses)
+        .push_back(address);
   }
   sort_once(plan->sockets);
   sort_once(plan->virtual_addresses);
@@ -74,6 +74,16 @@ std::expected<std::unique_ptr<const ListenPlan>, std::string> make_listen_plan(
                                        plan->virtual_addresses.size(), virtual_addresses_max));
   }
   return plan;
+}
+
+std::vector<shm::NodeAddress> shared_addresses(std::span<const net::Prefix> node_addresses) {
+  std::vector<shm::NodeAddress> shared;
+  for (const net::Prefix& own : node_addresses) {
+    shm::NodeAddress& address = shared.emplace_back();
+    std::memcpy(address.address.bytes, own.address.bytes.data(), own.address.bytes.size());
+    address.prefix_bits = own.bits;
+  }
+  return shared;
 }
 
 }  // namespace byway::tools

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "control/shm/node_address.h"
 #include "control/shm/publication.h"
 #include "dataplane/clock.h"
 #include "dataplane/net/address.h"
@@ -31,12 +32,15 @@ struct ListenSocket {
 struct ListenPlan final : shm::SetAttachment {
   std::vector<ListenSocket> sockets;               ///< sorted by address, each once
   std::vector<net::IpAddress> virtual_addresses;   ///< sorted; in a network of a port, not the node's own
-  std::vector<net::IpAddress> unusable_addresses;  ///< in no network of a port: nobody can reach them
+  std::vector<net::IpAddress> unusable_addresses;  ///< those that shm::can_answer_on() denies
 };
 
 /// The plan of a verified policy on a node with these addresses (with their prefixes). A listener without
 /// addresses listens on all of the node's. Refused: a set beyond the bounds.
 [[nodiscard]] std::expected<std::unique_ptr<const ListenPlan>, std::string> make_listen_plan(
     const shm::PolicyView& policy, std::span<const net::Prefix> node_addresses);
+
+/// The node's addresses as shared memory has them: for the rule above, and for the agent to know it.
+[[nodiscard]] std::vector<shm::NodeAddress> shared_addresses(std::span<const net::Prefix> node_addresses);
 
 }  // namespace byway::tools

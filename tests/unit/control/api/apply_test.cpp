@@ -9,15 +9,7 @@
 namespace byway::control {
 namespace {
 
-constexpr const char* apply_path = "/byway/v1/apply";
 const std::string route_path = std::string(routes_path) + "/web";
-
-std::string route_with_weight(int weight) {
-  return "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: web}\nspec:\n  "
-         "parentRefs: [{name: web}]\n"
-         "  rules:\n  - backendRefs: [{name: v1, port: 80, weight: " +
-         std::to_string(weight) + "}]\n";
-}
 
 TEST_CASE("apply creates, changes and leaves alone, and says which") {
   Agent agent;
@@ -231,57 +223,11 @@ TEST_CASE("a rollback writes the old policy as a new revision and leaves endpoin
   CHECK(client.call("POST", "/byway/v1/revisions/x/rollback").status == 400);
 }
 
-TEST_CASE("after a restart everything is as it was, and is published again") {
-  Agent agent;
-  const HttpClient client = agent.client();
-  REQUIRE(client.call("POST", apply_path, all_manifests()).status == 200);
-  REQUIRE(client.call("POST", apply_path, route_with_weight(5)).status == 200);
-  const std::string before =
-      client.get("/apis/gateway.networking.k8s.io/v1/httproutes").at("items[0].metadata.resourceVersion");
-  const auto policy = *agent.publisher.sets.back()->policy;
-  agent.restart();
-  CHECK(agent.publisher.sets.size() == 3);
-  CHECK(*agent.publisher.sets.back()->policy == policy);
-  CHECK(client.get("/apis/gateway.networking.k8s.io/v1/httproutes").at("items[0].metadata.resourceVersion") ==
-        before);
-  CHECK(client.get("/byway/v1/revisions").at("revisions[0].revision") == "2");
-  CHECK(client.call("POST", apply_path, route_with_weight(6)).at("revision") == "3");
-}
-
 TEST_CASE("an agent with an empty store publishes nothing, so that the last good set goes on") {
   Agent agent;
   CHECK(agent.publisher.sets.empty());
   agent.restart();
   CHECK(agent.publisher.sets.empty());
-}
-
-TEST_CASE("Programmed follows the data plane, and conditions keep the time of their last change") {
-  Agent agent;
-  agent.publisher.state = ReceiptState::late;
-  const HttpClient client = agent.client();
-  const std::string gateway = std::string(gateways_path) + "/web";
-  REQUIRE(client.call("POST", apply_path, all_manifests()).status == 200);
-  CHECK(client.get(gateway).at("status.conditions[1].type") == "Programmed");
-  CHECK(client.get(gateway).at("status.conditions[1].reason") == "Pending");
-  const std::string accepted_since = client.get(gateway).at("status.conditions[0].lastTransitionTime");
-  agent.publisher.apply_all();
-  agent.engine().on_publish_progress();
-  CHECK(client.get(gateway).at("status.conditions[1].status") == "True");
-  CHECK(client.get(gateway).at("status.listeners[0].conditions[3].status") == "True");
-  const std::string programmed_since = client.get(gateway).at("status.conditions[1].lastTransitionTime");
-  CHECK(programmed_since > accepted_since);
-  // Another object's change leaves the Gateway programmed.
-  REQUIRE(client.call("POST", apply_path, route_with_weight(2)).status == 200);
-  CHECK(client.get(gateway).at("status.conditions[1].status") == "True");
-  CHECK(client.get(gateway).at("status.conditions[1].lastTransitionTime") == programmed_since);
-  CHECK(client.get(gateway).at("status.conditions[0].lastTransitionTime") == accepted_since);
-  // Its own does not.
-  REQUIRE(client
-              .call("PATCH", gateway,
-                    R"({"spec":{"listeners":[{"name":"http","port":81,"protocol":"HTTP"}]}})",
-                    "application/merge-patch+json")
-              .status == 200);
-  CHECK(client.get(gateway).at("status.conditions[1].status") == "False");
 }
 
 TEST_CASE("objects may arrive in any order") {

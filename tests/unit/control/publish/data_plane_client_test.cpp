@@ -114,6 +114,51 @@ TEST_CASE("a data plane that was killed and came back gets the set again") {
   CHECK(setup.client.view().instance != instance);
 }
 
+TEST_CASE("the node's addresses are known while its data plane is connected, and each change is told") {
+  Setup setup;
+  auto data_plane = setup.make_data_plane();
+  setup.start();
+  while (setup.client.progress().node == nullptr) std::this_thread::yield();
+  CHECK(*setup.client.progress().node == test::FakeDataPlane::Options{}.node_addresses);
+  while (setup.progress == 0) std::this_thread::yield();
+  const int told = setup.progress;
+  data_plane.reset();
+  // No successor is needed to hear of the end.
+  while (setup.progress == told) std::this_thread::yield();
+  CHECK(setup.client.progress().node == nullptr);
+}
+
+TEST_CASE(
+    "what the data plane makes of the first set is open until it is applied, refused, or nobody is there") {
+  Setup setup;
+  SECTION("applied") {
+    const auto data_plane = setup.make_data_plane(false);
+    CHECK_FALSE(setup.client.progress().is_settled);
+    const Ticket ticket = setup.client.publish(some_set(), 1);
+    setup.start();
+    while (setup.client.await(ticket, soon()).generation == 0) {
+    }
+    CHECK_FALSE(setup.client.progress().is_settled);
+    data_plane->let_workers_run(true);
+    REQUIRE(setup.client.await(ticket, far()).state == ReceiptState::applied);
+    CHECK(setup.client.progress().is_settled);
+  }
+  SECTION("nobody there") {
+    setup.start();
+    while (!setup.client.progress().is_settled) std::this_thread::yield();
+    while (setup.progress == 0) std::this_thread::yield();
+  }
+  SECTION("refused") {
+    const auto data_plane = setup.make_data_plane();
+    auto broken = std::make_shared<CompiledSet>(*some_set());
+    broken->policy = std::make_shared<shm::BlobBytes>(std::size_t{64});
+    const Ticket ticket = setup.client.publish(broken, 1);
+    setup.start();
+    REQUIRE(setup.client.await(ticket, far()).state == ReceiptState::refused);
+    while (!setup.client.progress().is_settled) std::this_thread::yield();
+  }
+}
+
 TEST_CASE("a new agent goes on above the generation that runs") {
   Setup setup;
   const auto data_plane = setup.make_data_plane();

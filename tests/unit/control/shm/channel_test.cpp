@@ -105,6 +105,7 @@ TEST_CASE("a set is handed over, applied by every worker, and seen on the agent'
   CHECK_FALSE(regions.slots().read(2).has_value());
   CHECK(connect(data_plane)->welcome().generation == 3);
   CHECK(connect(data_plane)->welcome().revision == 30);
+  CHECK(client->welcome().node_addresses == FakeDataPlane::Options{}.node_addresses);
 }
 
 TEST_CASE("a bad set is refused with a reason and the last good one stays", "[channel]") {

@@ -12,7 +12,10 @@ const std::vector<Message>& examples() {
   static const std::vector<Message> all{
       Hello{"byway-agent"},
       Hello{""},
-      Welcome{7, 12, 3, 2, {4096, 8192, 1, 2, 3, 4096}},
+      Welcome{7, 12, 3, 2, {4096, 8192, 1, 2, 3, 4096}, {}},
+      Welcome{
+          7, 12, 3, 2, {1, 2, 3, 4, 5, 6}, {{IpAddress::from_ipv4(0x0A500001), 120}, {{{0x20, 0x01}}, 64}}},
+      Welcome{7, 0, 0, 1, {}, std::vector(node_addresses_max, NodeAddress{IpAddress::from_ipv4(1), 96})},
       Handover{99, 13, 4},
       Receipt{99, 13, ReceiptResult::refused, {}, "policy: bad_checksum at 8"},
       Receipt{99, 13, ReceiptResult::accepted, {apply_time_pending, apply_time_no_worker}, ""},
@@ -93,9 +96,17 @@ TEST_CASE("fields beyond their bounds are refused", "[messages]") {
     CHECK(decode(encode(Handover{1, generation_max + 1, 3})).error() == DecodeError::out_of_bounds);
   }
   SECTION("more workers than there can be") {
-    CHECK(decode(encode(Welcome{1, 1, 1, workers_max, {}})).has_value());
-    CHECK(decode(encode(Welcome{1, 1, 1, workers_max + 1, {}})).error() == DecodeError::out_of_bounds);
-    CHECK(decode(encode(Welcome{1, 1, 1, 0, {}})).error() == DecodeError::out_of_bounds);
+    CHECK(decode(encode(Welcome{1, 1, 1, workers_max, {}, {}})).has_value());
+    CHECK(decode(encode(Welcome{1, 1, 1, workers_max + 1, {}, {}})).error() == DecodeError::out_of_bounds);
+    CHECK(decode(encode(Welcome{1, 1, 1, 0, {}, {}})).error() == DecodeError::out_of_bounds);
+  }
+  SECTION("more addresses of the node than it can have, or one that is none") {
+    const NodeAddress sound{IpAddress::from_ipv4(0x0A500001), 120};
+    CHECK(decode(encode(Welcome{1, 1, 1, 1, {}, std::vector(node_addresses_max + 1, sound)})).error() ==
+          DecodeError::out_of_bounds);
+    CHECK(decode(encode(Welcome{1, 1, 1, 1, {}, {sound, {sound.address, 129}}})).error() ==
+          DecodeError::out_of_bounds);
+    CHECK(decode(encode(Welcome{1, 1, 1, 1, {}, {{{}, 64}}})).error() == DecodeError::out_of_bounds);
   }
   SECTION("a text that is longer than it may be") {
     CHECK(decode(encode(Hello{std::string(peer_name_bytes_max, 'a')})).has_value());

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -52,6 +53,49 @@ TEST_CASE("what was committed is there after the store is opened again") {
   CHECK(contents(objects) == Contents{{"a", "3"}});
   CHECK(objects.at(0).resource_version == 2);
   CHECK(objects.at(0).object_namespace == "shop");
+}
+
+std::map<std::string, std::string> statuses_of(Store& store) {
+  std::map<std::string, std::string> found;
+  for (const StatusChange& status : store.load_statuses().value()) found[status.name] = *status.json;
+  return found;
+}
+
+TEST_CASE("statuses are kept with a commit or alone, without a resource version of their own") {
+  const TemporaryFolder folder;
+  {
+    auto store = open_sqlite_store(folder / "agent.db").value();
+    Commit commit = next(*store, {put("a", "1"), put("b", "2")});
+    commit.statuses = {{"HTTPRoute", "shop", "a", "{}"}, {"HTTPRoute", "shop", "b", "{}"}};
+    REQUIRE(store->commit(commit).has_value());
+    REQUIRE(
+        store->save_statuses({{"HTTPRoute", "shop", "a", "[1]"}, {"HTTPRoute", "shop", "b", std::nullopt}})
+            .has_value());
+    // A commit that fails leaves them as well.
+    commit.statuses = {{"HTTPRoute", "shop", "a", "[2]"}};
+    CHECK_FALSE(store->commit(commit).has_value());
+  }
+  auto store = open_sqlite_store(folder / "agent.db").value();
+  CHECK(statuses_of(*store) == Contents{{"a", "[1]"}});
+  CHECK(store->resource_version() == 1);
+}
+
+TEST_CASE("a store of the version before statuses is taken over with all that is in it") {
+  const TemporaryFolder folder;
+  {
+    auto store = open_sqlite_store(folder / "agent.db").value();
+    REQUIRE(store->commit(next(*store, {put("a", "1")})).has_value());
+  }
+  sqlite3* raw = nullptr;
+  REQUIRE(sqlite3_open((folder / "agent.db").c_str(), &raw) == SQLITE_OK);
+  REQUIRE(sqlite3_exec(raw, "DROP TABLE statuses; PRAGMA user_version = 1", nullptr, nullptr, nullptr) ==
+          SQLITE_OK);
+  sqlite3_close(raw);
+  auto store = open_sqlite_store(folder / "agent.db").value();
+  CHECK(contents(store->load().value()) == Contents{{"a", "1"}});
+  CHECK(statuses_of(*store).empty());
+  REQUIRE(store->save_statuses({{"HTTPRoute", "shop", "a", "[1]"}}).has_value());
+  CHECK(statuses_of(*store) == Contents{{"a", "[1]"}});
 }
 
 TEST_CASE("a commit that does not follow the last one changes nothing") {

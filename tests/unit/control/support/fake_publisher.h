@@ -6,6 +6,7 @@
 
 #include "control/compile/compile.h"
 #include "control/publish/publisher.h"
+#include "tests/unit/control/support/node.h"
 
 namespace byway::control {
 
@@ -33,9 +34,22 @@ class FakePublisher final : public Publisher {
     return receipt;
   }
 
-  Ticket applied() const override {
+  [[nodiscard]] PublishProgress progress() const override {
     const std::lock_guard lock(mutex_);
-    return applied_;
+    return {applied_, node_, is_settled_};
+  }
+
+  /// The data plane comes with these addresses, or goes (nullptr) and with it what it ran.
+  void set_node(std::shared_ptr<const NodeAddresses> node) {
+    const std::lock_guard lock(mutex_);
+    node_ = std::move(node);
+    if (node_ == nullptr) applied_ = 0;
+  }
+
+  /// As after a restart of the agent, while the data plane has not answered.
+  void set_settled(bool is_settled) {
+    const std::lock_guard lock(mutex_);
+    is_settled_ = is_settled;
   }
 
   void apply_all() {
@@ -51,6 +65,8 @@ class FakePublisher final : public Publisher {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   Ticket applied_ = 0;
+  bool is_settled_ = true;
+  std::shared_ptr<const NodeAddresses> node_ = node_of({{0x0A500001, 24}});
 };
 
 }  // namespace byway::control

@@ -30,6 +30,15 @@ inline std::string all_manifests() {
   return text;
 }
 
+/// The route of route_manifest with another weight.
+inline std::string route_with_weight(int weight) {
+  return "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: web}\nspec:\n  "
+         "parentRefs: [{name: web}]\n"
+         "  rules:\n  - backendRefs: [{name: v1, port: 80, weight: " +
+         std::to_string(weight) + "}]\n";
+}
+
+inline constexpr const char* apply_path = "/byway/v1/apply";
 inline constexpr const char* classes_path = "/apis/gateway.networking.k8s.io/v1/gatewayclasses";
 inline constexpr const char* gateways_path = "/apis/gateway.networking.k8s.io/v1/namespaces/default/gateways";
 inline constexpr const char* routes_path = "/apis/gateway.networking.k8s.io/v1/namespaces/default/httproutes";

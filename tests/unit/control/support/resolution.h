@@ -5,9 +5,11 @@
 #include <string>
 
 #include "control/engine/content.h"
+#include "control/model/programmed.h"
 #include "control/model/resolve.h"
 #include "control/resources/gateway.pb.h"
 #include "control/resources/route.pb.h"
+#include "tests/unit/control/support/node.h"
 #include "tests/unit/control/support/yaml.h"
 
 namespace byway::control {
@@ -53,7 +55,10 @@ inline constexpr std::string_view parent = "  parentRefs: [{name: web, namespace
 
 class Resolved {
  public:
-  explicit Resolved(std::string_view yaml) {
+  /// With statuses as of a data plane that runs all of it and has the address 10.80.0.1/24.
+  explicit Resolved(std::string_view yaml) : Resolved(yaml, node_of({{0x0A500001, 24}}).get(), true) {}
+  /// `node`: nullptr without a data plane.
+  Resolved(std::string_view yaml, const NodeAddresses* node, bool is_applied) {
     for (ParsedObject& parsed : objects_from(yaml)) {
       auto object = std::make_shared<Object>();
       object->key = parsed.key;
@@ -61,6 +66,25 @@ class Resolved {
       objects_[parsed.key] = std::move(object);
     }
     resolution_ = resolve(objects_);
+    unprogrammed_ = resolution_.statuses;
+    for (auto& [key, status] : resolution_.statuses) {
+      if (key.kind->name != "Gateway") continue;
+      auto programmed = std::make_shared<resources::GatewayStatus>();
+      programmed->CopyFrom(*status);
+      model::write_programmed(static_cast<const resources::Gateway&>(*objects_.at(key)->message),
+                              {node, is_applied}, *programmed);
+      status = std::move(programmed);
+    }
+  }
+
+  /// A Gateway's status as the resolver left it.
+  const google::protobuf::Message& unprogrammed(const std::string& object_namespace,
+                                                const std::string& name) const {
+    return *unprogrammed_.at({&resources::kind_named("Gateway"), object_namespace, name});
+  }
+  const google::protobuf::Message* object(std::string_view kind, const std::string& object_namespace,
+                                          const std::string& name) const {
+    return objects_.at({&resources::kind_named(kind), object_namespace, name})->message.get();
   }
 
   const Model& model() const { return *resolution_.model; }
@@ -104,6 +128,7 @@ class Resolved {
   }
 
   ObjectMap objects_;
+  StatusMap unprogrammed_;
   Resolution resolution_;
 };
 

@@ -51,11 +51,11 @@ TEST_CASE("listeners that share address and port are one socket; the node's own 
   CHECK((*plan)->virtual_addresses.empty());
 }
 
-TEST_CASE("an address in no port's network is set aside") {
-  const auto plan = plan_of("listener a/b/far 80 address=172.16.0.1\n");
+TEST_CASE("an address in no port's network, and a network's broadcast address, are set aside") {
+  const auto plan = plan_of("listener a/b/far 80 address=172.16.0.1 address=10.0.0.255\n");
   REQUIRE(plan.has_value());
   CHECK((*plan)->virtual_addresses.empty());
-  CHECK((*plan)->unusable_addresses == std::vector{at("172.16.0.1", 0).ip});
+  CHECK((*plan)->unusable_addresses == std::vector{at("10.0.0.255", 0).ip, at("172.16.0.1", 0).ip});
 }
 
 TEST_CASE("a set with more listening sockets than the tables hold is refused") {
