@@ -54,7 +54,7 @@ FakeDataPlane::FakeDataPlane(const Options& options)
   if (auto installed = installer_.install_last_good(); !installed)
     on_peer("last good set", installed.error());
   server_ = value_or_abort(shm::ChannelServer::open(
-      {socket_path_, options.allowed_users, {}, options.node_addresses}, regions_,
+      {socket_path_, options.allowed_users, options.allowed_groups, options.node_addresses}, regions_,
       publication_, *this));
   for (std::uint32_t worker = 0; worker < options.sizes.worker_count; ++worker) {
     workers_.emplace_back(publication_, worker);

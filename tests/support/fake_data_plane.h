@@ -22,6 +22,7 @@ class FakeDataPlane : private shm::ChannelHandler {
     std::string runtime_folder;  ///< of dataplane.sock and last_good
     shm::RegionSizes sizes{2, 64, 64 * 1024};
     std::vector<uid_t> allowed_users = {own_user()};
+    std::vector<gid_t> allowed_groups = {};
     bool workers_run = true;
     std::vector<shm::NodeAddress> node_addresses = {
         {shm::IpAddress::from_ipv4(0x0A500001), 96 + 24}};  ///< 10.80.0.1/24

@@ -12,6 +12,7 @@ std::expected<shm::ChannelOptions, std::string> channel_options(const NodeConfig
   shm::ChannelOptions options;
   options.socket_path = config.runtime_dir + "/dataplane.sock";
   options.allowed_users = {0, ::geteuid()};
+  options.allowed_groups = {::getegid()};
   for (const std::string& name : config.control_users) {
     const auto user = find_user(name);  // was there when the configuration was read
     if (!user) return std::unexpected(fmt::format("control.users: there is no user {}", name));

@@ -9,8 +9,9 @@
 
 namespace byway::tools {
 
-/// Root, the process's own user, and whom node.yaml names may connect. Error: a user or group of node.yaml that
-/// the machine does not have.
+/// Root, the process's own user and its own group may connect: data plane and agent run as users of their own
+/// with one group in common (tools/systemd/sysusers.conf). node.yaml may add to them. Error: a user or group
+/// of node.yaml that the machine does not have.
 [[nodiscard]] std::expected<shm::ChannelOptions, std::string> channel_options(const NodeConfig& config);
 
 }  // namespace byway::tools

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -231,6 +232,30 @@ TEST_CASE("a user who is not listed cannot connect", "[channel]") {
   const auto client = ChannelClient::connect(data_plane.socket_path(), "test", in(patience));
   REQUIRE_FALSE(client.has_value());
   CHECK(client.error().kind == ChannelError::Kind::unavailable);
+}
+
+TEST_CASE("a user of a listed group may connect, one of another group may not", "[channel]") {
+  if (::geteuid() != 0) SKIP("only root can become others");
+  const TemporaryFolder folder;
+  const gid_t own_group = ::getegid();
+  const FakeDataPlane data_plane(
+      {.runtime_folder = folder.path(), .allowed_users = {}, .allowed_groups = {own_group}});
+  std::filesystem::permissions(folder.path(), std::filesystem::perms(0755));
+  // The file lets everybody try, so that it is the credentials that decide.
+  std::filesystem::permissions(data_plane.socket_path(), std::filesystem::perms(0666));
+  const auto is_welcome = [&](uid_t user, gid_t group) {
+    bool is_connected = false;
+    // The bare system calls change the credentials of this thread alone.
+    std::thread([&] {
+      if (::syscall(SYS_setresgid, -1, group, -1) != 0 || ::syscall(SYS_setresuid, -1, user, -1) != 0) return;
+      is_connected = ChannelClient::connect(data_plane.socket_path(), "test", in(patience)).has_value();
+    }).join();
+    return is_connected;
+  };
+  constexpr uid_t nobody = 65534;
+  CHECK(is_welcome(nobody, own_group));
+  CHECK_FALSE(is_welcome(nobody, own_group + 1));
+  CHECK_FALSE(is_welcome(0, own_group + 1));
 }
 
 TEST_CASE("a peer that breaks the protocol is dropped, others go on", "[channel]") {
