@@ -36,7 +36,8 @@ class DataPlane {
   /// Runs a command of the data plane (shm::CommandRequest) and returns its whole answer.
   virtual std::expected<std::string, CommandFailure> command(
       std::string_view name, std::string_view arguments, std::chrono::steady_clock::time_point deadline) = 0;
-  /// The data plane's counters and histograms in Prometheus' text format; "" without a data plane.
+  /// The data plane's counters and histograms, and what it counts about endpoints, in Prometheus' text
+  /// format; "" without a data plane.
   [[nodiscard]] virtual std::string metrics_text() const = 0;
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "control/publish/endpoint_metrics.h"
 #include "control/publish/metrics_text.h"
 #include "control/shm/apply_times.h"
 
@@ -257,8 +258,20 @@ DataPlaneView DataPlaneClient::view() const {
 }
 
 std::string DataPlaneClient::metrics_text() const {
-  const std::shared_ptr<shm::ChannelClient> line = channel();
-  return line == nullptr ? std::string() : prometheus_text(line->regions().counters());
+  std::shared_ptr<shm::ChannelClient> line;
+  std::shared_ptr<const CompiledSet> set;
+  {
+    const std::lock_guard lock(mutex_);
+    line = channel_;
+    set = wanted_.set;
+  }
+  if (line == nullptr) return {};
+  shm::AgentRegions& regions = line->regions();
+  std::string text = prometheus_text(regions.counters());
+  if (set != nullptr)
+    text += endpoint_metrics_text(shm::EndpointsView(set->endpoints->data()), regions.slots(),
+                                  regions.endpoint_stats());
+  return text;
 }
 
 std::expected<std::string, CommandFailure> DataPlaneClient::command(std::string_view name,

@@ -6,6 +6,7 @@
 
 #include "control/shm/snapshot.h"
 #include "tests/support/fake_data_plane.h"
+#include "tests/unit/control/support/prometheus_text.h"
 #include "tests/unit/control/support/resolution.h"
 #include "tests/unit/control/support/temporary_folder.h"
 
@@ -185,6 +186,22 @@ TEST_CASE("a set that the data plane refuses is refused with its reason, and a b
   CHECK(receipt.state == ReceiptState::refused);
   CHECK(receipt.reason.contains("policy"));
   CHECK(setup.client.await(setup.client.publish(some_set(), 2), far()).state == ReceiptState::applied);
+}
+
+TEST_CASE("all that a data plane counts is text that Prometheus takes, endpoints by name included") {
+  Setup setup;
+  const auto data_plane = setup.make_data_plane();
+  CHECK(setup.client.metrics_text().empty());
+  setup.start();
+  REQUIRE(setup.client.await(setup.client.publish(some_set(), 1), far()).state == ReceiptState::applied);
+  const auto parsed = parse_prometheus(setup.client.metrics_text());
+  INFO((parsed ? "" : parsed.error()));
+  REQUIRE(parsed.has_value());
+  CHECK(
+      parsed->at("byway_endpoint_requests_total{backend_namespace=\"shop\",backend_name=\"v1\",backend_port="
+                 "\"80\",endpoint=\"10.81.0.2:8080\"}") == 0);
+  CHECK(parsed->types.contains("fake_rounds"));
+  CHECK(parsed->types.at("fake_round_time") == "histogram");
 }
 
 TEST_CASE("commands are answered, and their failures have HTTP's status") {
