@@ -22,6 +22,9 @@ using reader::Node;
 /// Segments of the longest path that exists: /apis/G/V/namespaces/NS/PLURAL/NAME/status.
 constexpr std::size_t segments_max = 8;
 
+/// Of a refusal in the audit log. It may quote what was sent, and strangers shall not fill the disk.
+constexpr std::size_t audit_message_bytes_max = 1024;
+
 Response text(int status, std::string body) {
   return {status, "text/plain; charset=utf-8", std::move(body)};
 }
@@ -53,6 +56,11 @@ std::vector<std::string_view> split(std::string_view path) {
   return segments;
 }
 
+bool is_write(const Request& request) {
+  constexpr std::string_view methods[] = {"POST", "PUT", "PATCH", "DELETE"};
+  return std::ranges::find(methods, request.method) != std::end(methods);
+}
+
 bool is_read(const Request& request) {
   return request.method == "GET" || request.method == "HEAD";
 }
@@ -60,11 +68,24 @@ bool is_read(const Request& request) {
 }  // namespace
 
 Response Api::handle(const Request& request) {
+  Response response;
   try {
-    return route(request);
+    response = route(request);
   } catch (const std::exception& exception) {
-    return respond_error(500, "InternalError", exception.what());
+    response = respond_error(500, "InternalError", exception.what());
   }
+  audit(request, response);
+  return response;
+}
+
+void Api::audit(const Request& request, const Response& response) const {
+  if (!audit_ || !is_write(request)) return;
+  AuditRecord record{request.caller.name, request.method, request.path, response.status, response.note};
+  const auto dry_run = request.query.find("dryRun");
+  record.note.is_dry_run |= dry_run != request.query.end() && dry_run->second == "All";
+  if (record.note.message.size() > audit_message_bytes_max)
+    record.note.message = record.note.message.substr(0, audit_message_bytes_max) + "...";
+  audit_(record);
 }
 
 Response Api::route(const Request& request) {

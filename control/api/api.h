@@ -22,16 +22,13 @@ inline constexpr int waiting_calls_max = 16;
 /// Answer of a data plane command.
 inline constexpr std::chrono::seconds command_timeout{5};
 
-/// What one write call was and became: for the audit log.
+/// What one write call was and became: for the audit log, refused ones included.
 struct AuditRecord {
   std::string caller;
   std::string method;
   std::string path;
-  bool is_dry_run = false;
   int status = 0;
-  std::uint64_t revision = 0;        ///< 0: none made
-  std::vector<std::string> objects;  ///< "created HTTPRoute shop/web"
-  std::string message;               ///< why refused
+  WriteNote note;
 };
 using Audit = std::function<void(const AuditRecord&)>;
 
@@ -42,7 +39,11 @@ class Api {
   Api(Engine& engine, DataPlane* data_plane, Audit audit)
       : engine_(engine), data_plane_(data_plane), audit_(std::move(audit)) {}
 
+  /// Answers; a call that writes, or would have, is audited once.
   Response handle(const Request& request);
+
+  /// Audits a call that was answered before it came here (http_server.h). Reads are not audited.
+  void audit(const Request& request, const Response& response) const;
 
  private:
   using Segments = std::vector<std::string_view>;
@@ -72,14 +73,12 @@ class Api {
   Response metrics() const;
   Response ready() const;
 
-  /// Writes, waits if asked to, answers, audits.
+  /// Writes, waits if asked to, answers.
   Response write(const Request& request, const WriteParameters& parameters, std::vector<Write> writes,
                  std::vector<reader::Node> documents, const Target* single);
   Response finish(const Request& request, const WriteParameters& parameters,
                   std::expected<Outcome, Refusal> outcome, const std::vector<reader::Node>& documents,
                   const Target* single);
-  void audit(const Request& request, const WriteParameters& parameters, const Response& response,
-             const Outcome* outcome, const Refusal* refusal) const;
 
   Engine& engine_;
   DataPlane* data_plane_;

@@ -84,13 +84,15 @@ std::string audit_line(const AuditRecord& record, const std::string& time) {
   node.add("method", Node::string(record.method));
   node.add("path", Node::string(record.path));
   node.add("status", Node::number(record.status));
-  if (record.is_dry_run) node.add("dryRun", Node::boolean(true));
-  if (record.revision != 0) node.add("revision", Node::number(static_cast<std::int64_t>(record.revision)));
-  if (!record.objects.empty()) {
+  const WriteNote& note = record.note;
+  if (note.is_dry_run) node.add("dryRun", Node::boolean(true));
+  if (note.revision != 0) node.add("revision", Node::number(static_cast<std::int64_t>(note.revision)));
+  if (!note.objects.empty()) {
     Node& list = node.add("objects", Node::list());
-    for (const std::string& text : record.objects) list.items.push_back(Node::string(text));
+    for (const std::string& text : note.objects) list.items.push_back(Node::string(text));
   }
-  if (!record.message.empty()) node.add("message", Node::string(record.message));
+  if (!note.reason.empty()) node.add("reason", Node::string(note.reason));
+  if (!note.message.empty()) node.add("message", Node::string(note.message));
   return reader::to_json(node);
 }
 

@@ -148,8 +148,10 @@ void fill(httplib::Response& to, const Response& from) {
 
 class HttpServer::Implementation final : public httplib::Server {
  public:
-  explicit Implementation(RequestHandler handler)
-      : handler_(std::move(handler)), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  Implementation(RequestHandler handler, RefusalObserver on_refusal)
+      : handler_(std::move(handler)),
+        on_refusal_(std::move(on_refusal)),
+        wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
     set_payload_max_length(reader::input_bytes_max);
     set_keep_alive_max_count(requests_per_connection_max);
     set_keep_alive_timeout(idle_timeout.count());
@@ -163,11 +165,13 @@ class HttpServer::Implementation final : public httplib::Server {
         .Patch(anything, serve)
         .Delete(anything, serve)
         .Options(anything, serve);
-    const httplib::Server::Handler describe_error = [](const httplib::Request&, httplib::Response& to) {
+    const httplib::Server::Handler describe_error = [this](const httplib::Request& from,
+                                                           httplib::Response& to) {
       if (!to.body.empty()) return;
       const bool is_too_large = to.status == 413;
-      fill(to, respond_error(to.status, is_too_large ? "RequestEntityTooLarge" : "BadRequest",
-                             is_too_large ? "the body is too large" : "the request cannot be read"));
+      fill(to, refuse(from,
+                      respond_error(to.status, is_too_large ? "RequestEntityTooLarge" : "BadRequest",
+                                    is_too_large ? "the body is too large" : "the request cannot be read")));
     };
     set_error_handler(describe_error);
   }
@@ -280,8 +284,22 @@ class HttpServer::Implementation final : public httplib::Server {
   Caller caller_of(const Request& request) const {
     const Listener& listener = *current->listener;
     if (listener.unix_policy) return judge(current->peer, *listener.unix_policy);
-    if (listener.tcp.tokens != nullptr) return listener.tcp.tokens->judge(request.header("authorization"));
-    return {};
+    Caller caller;
+    if (listener.tcp.tokens != nullptr) caller = listener.tcp.tokens->judge(request.header("authorization"));
+    if (caller.role == Role::none) caller.name = "unknown at " + peer_address(current->connection->fd());
+    return caller;
+  }
+
+  /// Tells of an answer that the handler does not give, and hands it through.
+  Response refuse(const httplib::Request& from, Response response) const {
+    if (!on_refusal_) return response;
+    Request request;
+    request.method = from.method;
+    request.path = from.path.substr(0, path_bytes_max);
+    request.headers.emplace("authorization", from.get_header_value("Authorization"));
+    request.caller = caller_of(request);
+    on_refusal_(request, response);
+    return response;
   }
 
   /// Everything that can be decided without the body, so that strangers cannot make us read one.
@@ -291,10 +309,10 @@ class HttpServer::Implementation final : public httplib::Server {
         (from.has_header("Content-Length") && from.get_header_value("Content-Length") != "0");
     auto decide = [&]() -> std::optional<Response> {
       auto request = translate(from);
-      if (!request) return request.error();
+      if (!request) return refuse(from, std::move(request.error()));
       const Listener& listener = *current->listener;
-      if (auto refusal = check_origin(*request, listener.tcp.hosts)) return refusal;
-      if (auto refusal = check_body_form(*request)) return refusal;
+      if (auto refusal = check_origin(*request, listener.tcp.hosts)) return refuse(from, std::move(*refusal));
+      if (auto refusal = check_body_form(*request)) return refuse(from, std::move(*refusal));
       request->caller = caller_of(*request);
       if (listener.tcp.is_metrics_only) {
         request->caller = {Role::read, "metrics"};
@@ -316,12 +334,13 @@ class HttpServer::Implementation final : public httplib::Server {
   void with_body(const httplib::Request& from, httplib::Response& to) {
     current->is_body_read = true;
     auto request = translate(from);
-    if (!request) return fill(to, request.error());
+    if (!request) return fill(to, refuse(from, std::move(request.error())));
     request->caller = caller_of(*request);
     fill(to, handler_(*request));
   }
 
   RequestHandler handler_;
+  RefusalObserver on_refusal_;
   shm::OwnedFd wake_;
   std::vector<Listener> listeners_;
   std::thread accepting_;
@@ -331,8 +350,8 @@ class HttpServer::Implementation final : public httplib::Server {
   std::set<int> open_;  ///< sockets of connections being served
 };
 
-HttpServer::HttpServer(RequestHandler handler)
-    : implementation_(std::make_unique<Implementation>(std::move(handler))) {}
+HttpServer::HttpServer(RequestHandler handler, RefusalObserver on_refusal)
+    : implementation_(std::make_unique<Implementation>(std::move(handler), std::move(on_refusal))) {}
 HttpServer::~HttpServer() {
   stop();
 }

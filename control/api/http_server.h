@@ -19,6 +19,9 @@ namespace byway::control::api {
 inline constexpr std::size_t connections_max = 64;
 
 using RequestHandler = std::function<Response(const Request&)>;
+/// Hears of answers that the server gave without asking the handler: what cannot be read, is too large, or
+/// comes from a web page. Of the request only method, path and caller are sure.
+using RefusalObserver = std::function<void(const Request&, const Response&)>;
 
 struct TlsFiles {
   std::string certificate;  ///< PEM, chain included
@@ -40,7 +43,7 @@ bool is_loopback(const std::string& address);
 
 class HttpServer {
  public:
-  explicit HttpServer(RequestHandler handler);
+  explicit HttpServer(RequestHandler handler, RefusalObserver on_refusal = {});
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

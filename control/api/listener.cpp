@@ -121,6 +121,17 @@ std::uint16_t bound_port(int fd) {
   return ntohs(port);
 }
 
+std::string peer_address(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  char host[INET6_ADDRSTRLEN] = "";
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
+      getnameinfo(reinterpret_cast<const sockaddr*>(&address), size, host, sizeof(host), nullptr, 0,
+                  NI_NUMERICHOST) != 0)
+    return "an address that is not known";
+  return host;
+}
+
 std::optional<UnixPeer> peer_of(int fd) {
   ucred credentials{};
   socklen_t size = sizeof(credentials);

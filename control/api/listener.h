@@ -23,6 +23,8 @@ std::expected<Listener, std::string> open_tcp_listener(TcpOptions options);
 /// The port that was bound, for port 0.
 std::uint16_t bound_port(int fd);
 
+/// The other end of a TCP connection, without its port.
+std::string peer_address(int fd);
 /// SO_PEERCRED and SO_PEERGROUPS; nothing: the kernel does not say.
 std::optional<UnixPeer> peer_of(int fd);
 

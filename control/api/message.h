@@ -31,11 +31,21 @@ struct Request {
   }
 };
 
+/// What a call wrote, or why it did not: for the audit log.
+struct WriteNote {
+  bool is_dry_run = false;
+  std::uint64_t revision = 0;        ///< 0: none made
+  std::vector<std::string> objects;  ///< "created HTTPRoute shop/web"
+  std::string reason;                ///< of the Status that refuses: "Conflict"
+  std::string message;               ///< likewise
+};
+
 struct Response {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers = {};
+  WriteNote note = {};
 };
 
 }  // namespace byway::control::api

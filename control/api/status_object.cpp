@@ -89,6 +89,10 @@ Response respond(int status, const Node& body) {
   response.status = status;
   response.body = reader::to_json(body);
   response.body.push_back('\n');
+  if (status >= 400 && body.text_of("kind") == "Status") {
+    response.note.reason = body.text_of("reason");
+    response.note.message = body.text_of("message");
+  }
   return response;
 }
 

@@ -1,4 +1,4 @@
-// Writes of all kinds on their way to the engine and back: waiting, answering, auditing; apply; revisions.
+// Writes of all kinds on their way to the engine and back: waiting, answering; apply; revisions.
 #include <fmt/format.h>
 #include <google/protobuf/message.h>
 
@@ -41,6 +41,17 @@ Response too_many_wait() {
   return response;
 }
 
+WriteNote note_of(const Outcome& outcome, bool is_dry_run) {
+  WriteNote note;
+  note.is_dry_run = is_dry_run;
+  if (!is_dry_run) note.revision = outcome.revision;
+  for (const Written& written : outcome.objects)
+    if (written.action != WriteAction::unchanged)
+      note.objects.push_back(fmt::format("{} {} {}", to_string(written.action),
+                                         written.object->key.kind->name, written.object->key.full_name()));
+  return note;
+}
+
 /// What a DELETE answers: metav1.Status with what was deleted.
 Node deleted_status(const Object& object) {
   Node status = status_object(200, "", fmt::format("{} deleted", describe(object.key)));
@@ -65,11 +76,7 @@ Response Api::write(const Request& request, const WriteParameters& parameters, s
 Response Api::finish(const Request& request, const WriteParameters& parameters,
                      std::expected<Outcome, Refusal> outcome, const std::vector<Node>& documents,
                      const Target* single) {
-  if (!outcome) {
-    Response response = respond(outcome.error().code, status_object(outcome.error(), documents));
-    audit(request, parameters, response, nullptr, &outcome.error());
-    return response;
-  }
+  if (!outcome) return respond(outcome.error().code, status_object(outcome.error(), documents));
   Response response;
   if (parameters.waits) {
     const Receipt receipt =
@@ -86,25 +93,8 @@ Response Api::finish(const Request& request, const WriteParameters& parameters,
                                            : render(*written.object, written.status.get(), single->version));
   }
   add_warnings(response, *outcome);
-  audit(request, parameters, response, &*outcome, nullptr);
+  response.note = note_of(*outcome, parameters.is_dry_run);
   return response;
-}
-
-void Api::audit(const Request& request, const WriteParameters& parameters, const Response& response,
-                const Outcome* outcome, const Refusal* refusal) const {
-  if (!audit_) return;
-  AuditRecord record{
-      request.caller.name, request.method, request.path, parameters.is_dry_run, response.status, 0, {}, ""};
-  if (refusal != nullptr) record.message = refusal->message;
-  if (outcome != nullptr) {
-    if (!parameters.is_dry_run) record.revision = outcome->revision;
-    for (const Written& written : outcome->objects)
-      if (written.action != WriteAction::unchanged)
-        record.objects.push_back(fmt::format("{} {} {}", to_string(written.action),
-                                             written.object->key.kind->name,
-                                             written.object->key.full_name()));
-  }
-  audit_(record);
 }
 
 Response Api::apply(const Request& request) {

@@ -99,7 +99,10 @@ std::expected<void, Failure> run(const Options& options, const sigset_t& signals
   if (!engine) return std::unexpected(Failure{exit_failed, engine.error()});
   control::api::Api api(**engine, &data_plane,
                         [&](const control::api::AuditRecord& record) { (*audit)->write(record); });
-  HttpServer server([&](const control::api::Request& request) { return api.handle(request); });
+  HttpServer server([&](const control::api::Request& request) { return api.handle(request); },
+                    [&](const control::api::Request& request, const control::api::Response& response) {
+                      api.audit(request, response);
+                    });
   if (auto listening = listen(server, options, tokens.get()); !listening) return listening;
   if (auto dropped = drop_privileges(); !dropped)
     return std::unexpected(Failure{exit_failed, dropped.error()});

@@ -240,23 +240,6 @@ TEST_CASE("objects may arrive in any order") {
   CHECK(client.get(route_path).at("status.parents[0].conditions[1].status") == "True");
 }
 
-TEST_CASE("every write is audited with who, what and the outcome") {
-  Agent agent;
-  const HttpClient client = agent.client();
-  REQUIRE(client.call("POST", services_path, service_manifest).status == 201);
-  REQUIRE(client.call("POST", services_path, service_manifest).status == 409);
-  REQUIRE(client.call("DELETE", std::string(services_path) + "/v1?dryRun=All").status == 200);
-  REQUIRE(client.get(services_path).status == 200);
-  REQUIRE(agent.audit.size() == 3);
-  CHECK(agent.audit[0].caller == "uid " + std::to_string(geteuid()));
-  CHECK(agent.audit[0].objects == std::vector<std::string>{"created Service default/v1"});
-  CHECK(agent.audit[0].revision == 1);
-  CHECK(agent.audit[1].status == 409);
-  CHECK(agent.audit[1].message.contains("already exists"));
-  CHECK(agent.audit[2].is_dry_run);
-  CHECK(agent.audit[2].method == "DELETE");
-}
-
 TEST_CASE("patches by many at once are all kept") {
   Agent agent;
   const HttpClient client = agent.client();

@@ -25,7 +25,7 @@ namespace {
 
 /// Says what it was asked.
 Response echo(const Request& request) {
-  if (request.caller.role == Role::none) return respond_error(401, "Unauthorized", "no");
+  if (request.caller.role == Role::none) return respond_error(401, "Unauthorized", request.caller.name);
   reader::Node node = reader::Node::object();
   node.add("method", reader::Node::string(request.method));
   node.add("path", reader::Node::string(request.path));
@@ -248,6 +248,7 @@ TEST_CASE("over TCP a token, a known Host and no Origin are needed") {
   const HttpClient client("127.0.0.1:" + std::to_string(*port));
   const std::string token = "Authorization: Bearer w-0123456789abcdefghij\r\n";
   CHECK(client.get("/x").status == 401);
+  CHECK(client.get("/x").at("message") == "unknown at 127.0.0.1");
   CHECK(client.call("GET", "/x", "", "", token).at("caller") == "token ci");
   CHECK(client.call("POST", "/x", "{}", "application/json", token).status == 200);
   CHECK(client.call("GET", "/x", "", "", token + "Origin: http://evil.example\r\n").status == 403);

@@ -51,7 +51,10 @@ class Agent {
       audit.push_back(record);
     });
     server_ = std::make_unique<api::HttpServer>(
-        [this](const api::Request& request) { return api_->handle(request); });
+        [this](const api::Request& request) { return api_->handle(request); },
+        [this](const api::Request& request, const api::Response& response) {
+          api_->audit(request, response);
+        });
     server_->listen_unix(folder_ / "agent.sock", {geteuid(), std::nullopt, std::nullopt}).value();
     server_->start();
   }
