@@ -18,12 +18,17 @@ struct Options {
   bool dry_run = false;
 };
 
+/// What became of each object, and on standard error why it is not served as written.
 void print_results(const Json& body) {
   if (!body.is_object() || !body.contains("results")) return;
   for (const Json& item : body["results"]) {
     const std::string name_space = item.value("namespace", "");
-    fmt::print("{}/{}{} {}\n", item.value("kind", ""), name_space.empty() ? "" : name_space + "/",
-               item.value("name", ""), item.value("result", ""));
+    const std::string name = fmt::format("{}/{}{}", item.value("kind", ""),
+                                         name_space.empty() ? "" : name_space + "/", item.value("name", ""));
+    fmt::print("{} {}\n", name, item.value("result", ""));
+    for (const Json& unmet : item.value("unmetConditions", Json::array()))
+      fmt::print(stderr, "warning: {}: {}\n", name,
+                 unmet.is_string() ? unmet.get<std::string>() : unmet.dump());
   }
 }
 

@@ -21,8 +21,8 @@ void run(Context& context) {
   }
   const Json workers = answer->body.value("workers", Json::array());
   if (workers.empty()) {
-    fmt::print("no data plane is connected; the agent publishes generation {} when one comes\n",
-               text_at(answer->body, "generation"));
+    fmt::print("no data plane is connected; the agent hands revision {} over when one comes\n",
+               text_at(answer->body, "revision"));
     context.exit = Exit::failed;
     return;
   }
