@@ -124,6 +124,14 @@ Node write_parameter_nodes() {
   return list;
 }
 
+/// One query parameter of a read.
+Node query_of(Node operation_node, std::string_view name, std::string_view description) {
+  Node list = Node::list();
+  list.items.push_back(parameter(name, "query", description));
+  operation_node.add("parameters", std::move(list));
+  return operation_node;
+}
+
 Node operation(std::string_view id, std::string_view summary, bool writes, bool has_body,
                std::string_view body_type, Node responses) {
   Node node = object_of({{"operationId", Node::string(id)}, {"summary", Node::string(summary)}});
@@ -135,6 +143,11 @@ Node operation(std::string_view id, std::string_view summary, bool writes, bool 
       media.add("application/yaml", object_of({{"schema", Node::object()}}));
     node.add("requestBody", object_of({{"required", Node::boolean(true)}, {"content", media}}));
   }
+  if (writes)
+    responses.add("202",
+                  object_of({{"description", Node::string("stored, but not applied when `wait` ended: "
+                                                          "the answer is an ApplyResult with a receipt")},
+                             {"content", content(Node::object())}}));
   node.add("responses", std::move(responses));
   return node;
 }
@@ -155,8 +168,10 @@ void add_kind_paths(const resources::Kind& kind, std::string_view version, Node&
   if (kind.namespaced) place.items.push_back(parameter("namespace", "path", "the namespace"));
 
   Node many = object_of({{"parameters", place}});
-  many.add("get", operation("list" + id, fmt::format("Lists {}", kind.plural), false, false, "",
-                            answers("200", "the list", Node::object())));
+  constexpr std::string_view labels = "a=b,c!=d,e,!f: only objects with such labels";
+  many.add("get", query_of(operation("list" + id, fmt::format("Lists {}", kind.plural), false, false, "",
+                                     answers("200", "the list", Node::object())),
+                           "labelSelector", labels));
   Node create =
       operation("create" + id, fmt::format("Creates a {}", kind.name), true, true, "application/json",
                 answers("201", "the object as it is stored", reference(kind.name)));
@@ -182,8 +197,10 @@ void add_kind_paths(const resources::Kind& kind, std::string_view version, Node&
   if (kind.namespaced)
     paths.add(
         root + "/" + std::string(kind.plural),
-        object_of({{"get", operation("listAll" + id, fmt::format("Lists {} of all namespaces", kind.plural),
-                                     false, false, "", answers("200", "the list", Node::object()))}}));
+        object_of({{"get",
+                    query_of(operation("listAll" + id, fmt::format("Lists {} of all namespaces", kind.plural),
+                                       false, false, "", answers("200", "the list", Node::object())),
+                             "labelSelector", labels)}}));
 }
 
 void add_own_paths(Node& paths) {
@@ -204,9 +221,31 @@ void add_own_paths(Node& paths) {
   paths.add("/byway/v1/workers",
             object_of({{"get", operation("listWorkers", "Which generation each worker runs", false, false, "",
                                          answers("200", "the workers", Node::object()))}}));
-  paths.add("/byway/v1/connections",
-            object_of({{"get", operation("listConnections", "Connections of the data plane", false, false, "",
-                                         answers("200", "the connections", Node::object()))}}));
+  paths.add(
+      "/byway/v1/connections",
+      object_of({{"get", query_of(operation("listConnections", "Connections of the data plane", false, false,
+                                            "", answers("200", "the connections", Node::object())),
+                                  "limit", "how many at most")}}));
+}
+
+/// Answers that are text, and what describes the agent.
+void add_plain_paths(Node& paths) {
+  const auto add = [&](std::string_view path, std::string_view id, std::string_view summary,
+                       std::string_view media_type) {
+    Node media = Node::object();
+    media.add(media_type,
+              object_of({{"schema", media_type == "text/plain" ? type_node("string") : Node::object()}}));
+    Node responses = Node::object();
+    responses.add("200", object_of({{"description", Node::string(summary)}, {"content", media}}));
+    paths.add(path, object_of({{"get", operation(id, summary, false, false, "", std::move(responses))}}));
+  };
+  add("/healthz", "healthz", "The agent runs; asks for no credential", "text/plain");
+  add("/readyz", "readyz", "The agent takes calls, and whether a data plane is connected", "text/plain");
+  add("/metrics", "metrics", "Figures of agent and data plane in Prometheus' text format", "text/plain");
+  add("/version", "version", "The version in Kubernetes' form", "application/json");
+  add("/openapi.json", "openapi", "This document", "application/json");
+  add("/api", "coreVersions", "Versions of the core group, for Kubernetes clients", "application/json");
+  add("/apis", "groups", "Groups and their versions, for Kubernetes clients", "application/json");
 }
 
 /// metav1.Status as status_object.cpp writes it.
@@ -247,6 +286,7 @@ std::string openapi_document() {
       for (std::string_view version : kind.versions) add_kind_paths(kind, version, paths);
     }
     add_own_paths(paths);
+    add_plain_paths(paths);
     schemas.schemas.add("Status", status_schema());
     Node document = object_of({{"openapi", Node::string("3.0.3")}});
     document.add(
@@ -256,7 +296,16 @@ std::string openapi_document() {
                    {"description",
                     Node::string("Which fields are obeyed, inert or refused stands in docs/fields.md.")}}));
     document.add("paths", std::move(paths));
-    document.add("components", object_of({{"schemas", schemas.schemas}}));
+    const Node bearer = object_of({{"type", Node::string("http")},
+                                   {"scheme", Node::string("bearer")},
+                                   {"description", Node::string("over TCP; on a Unix socket the kernel says "
+                                                                "who asks")}});
+    document.add("components", object_of({{"schemas", schemas.schemas},
+                                          {"securitySchemes", object_of({{"bearer", bearer}})}}));
+    Node choices = Node::list();
+    choices.items.push_back(Node::object());
+    choices.items.push_back(object_of({{"bearer", Node::list()}}));
+    document.add("security", std::move(choices));
     return reader::to_json(document) + "\n";
   }();
   return text;
