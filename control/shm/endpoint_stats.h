@@ -18,7 +18,7 @@ namespace byway::shm {
 
 struct alignas(cache_line_bytes) EndpointStats {
   std::uint64_t slot_generation;
-  std::uint64_t requests;        ///< sent to the endpoint, retries counted each
+  std::uint64_t requests;        ///< for which it was chosen, retries counted each
   std::uint64_t responses[4];    ///< final ones: 2xx, 3xx, 4xx, 5xx
   std::uint64_t failures;        ///< no final response: not connected, broken, timed out, invalid
   std::uint64_t latency_sum_ns;  ///< from the request's last byte out to the response's first byte in
