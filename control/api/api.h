@@ -3,6 +3,7 @@
 #pragma once
 #include <atomic>
 #include <functional>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -73,9 +74,10 @@ class Api {
   Response metrics() const;
   Response ready() const;
 
-  /// Writes, waits if asked to, answers.
+  /// Writes, gives `turn` back, waits if asked to, answers.
   Response write(const Request& request, const WriteParameters& parameters, std::vector<Write> writes,
-                 std::vector<reader::Node> documents, const Target* single);
+                 std::vector<reader::Node> documents, const Target* single,
+                 std::unique_lock<std::mutex> turn = {});
   Response finish(const Request& request, const WriteParameters& parameters,
                   std::expected<Outcome, Refusal> outcome, const std::vector<reader::Node>& documents,
                   const Target* single);
@@ -84,6 +86,8 @@ class Api {
   DataPlane* data_plane_;
   Audit audit_;
   std::atomic<int> waiting_calls_ = 0;
+  /// One patch reads, merges and writes at a time: patches would make each other try again without end.
+  std::mutex patch_mutex_;
 };
 
 /// The OpenAPI document, made from the kinds' descriptors.

@@ -16,8 +16,8 @@ namespace {
 using reader::Node;
 using reader::NodeKind;
 
-/// A patch without a resourceVersion of its own is tried again when another write came between; so often
-/// only under a steady storm of writes to one object.
+/// A patch without a resourceVersion of its own is tried again when a write that is no patch came between; so
+/// often only under a steady storm of writes to one object.
 constexpr int patch_attempts_max = 8;
 
 bool matches(const Object& object, const std::vector<LabelTerm>& terms) {
@@ -139,6 +139,7 @@ Response Api::patch_object(const Request& request, const Target& target) {
   const Node* metadata = patch->find("metadata");
   const bool has_version = metadata != nullptr && metadata->find("resourceVersion") != nullptr;
   for (int attempt = 1;; ++attempt) {
+    std::unique_lock turn(patch_mutex_);
     const std::shared_ptr<const State> state = engine_.state();
     auto it = state->objects.find(key);
     if (it == state->objects.end()) return missing(key);
@@ -151,7 +152,8 @@ Response Api::patch_object(const Request& request, const Target& target) {
     writes.push_back({WriteVerb::replace, key, std::move(object->message)});
     std::vector<Node> documents;
     documents.push_back(std::move(document));
-    Response response = write(request, *parameters, std::move(writes), std::move(documents), &target);
+    Response response =
+        write(request, *parameters, std::move(writes), std::move(documents), &target, std::move(turn));
     if (response.status != 409 || has_version || attempt == patch_attempts_max) return response;
   }
 }

@@ -66,11 +66,13 @@ Node deleted_status(const Object& object) {
 }  // namespace
 
 Response Api::write(const Request& request, const WriteParameters& parameters, std::vector<Write> writes,
-                    std::vector<Node> documents, const Target* single) {
+                    std::vector<Node> documents, const Target* single, std::unique_lock<std::mutex> turn) {
   const WaitingCall call(waiting_calls_, parameters.waits);
   if (!call.has_place()) return too_many_wait();
   WriteOptions options{parameters.is_dry_run, parameters.is_strict, request.caller.name, ""};
-  return finish(request, parameters, engine_.write(std::move(writes), options), documents, single);
+  auto outcome = engine_.write(std::move(writes), options);
+  if (turn.owns_lock()) turn.unlock();
+  return finish(request, parameters, std::move(outcome), documents, single);
 }
 
 Response Api::finish(const Request& request, const WriteParameters& parameters,

@@ -73,7 +73,8 @@ std::string endpoint_metrics_text(const shm::EndpointsView& endpoints, const shm
                                   const shm::EndpointStatsReader& stats) {
   const Selection selection = select(endpoints, slots, stats);
   std::string out;
-  head(out, "byway_endpoint_requests_total", "counter", "Requests for which the endpoint was chosen, each retry counted.");
+  head(out, "byway_endpoint_requests_total", "counter",
+       "Requests for which the endpoint was chosen, each retry counted.");
   for (const Shown& one : selection.shown)
     out += fmt::format("byway_endpoint_requests_total{{{}}} {}\n", one.labels, one.stats.requests);
   head(out, "byway_endpoint_failures_total", "counter",

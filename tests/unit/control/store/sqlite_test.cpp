@@ -68,6 +68,7 @@ TEST_CASE("statuses are kept with a commit or alone, without a resource version 
     Commit commit = next(*store, {put("a", "1"), put("b", "2")});
     commit.statuses = {{"HTTPRoute", "shop", "a", "{}"}, {"HTTPRoute", "shop", "b", "{}"}};
     REQUIRE(store->commit(commit).has_value());
+    CHECK(statuses_of(*store) == Contents{{"a", "{}"}, {"b", "{}"}});
     REQUIRE(
         store->save_statuses({{"HTTPRoute", "shop", "a", "[1]"}, {"HTTPRoute", "shop", "b", std::nullopt}})
             .has_value());
