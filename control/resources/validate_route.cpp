@@ -102,9 +102,19 @@ void validate_match(const HTTPRouteMatch& match, Checker& checker) {
 /// Fields that frame the message or belong to one hop: the gateway writes them itself, and an edit would
 /// make two readings of one request possible.
 bool is_framing_header(std::string_view lower_name) {
-  constexpr std::string_view names[] = {"connection", "content-length",    "host",
-                                        "keep-alive", "proxy-connection",  "te",
-                                        "trailer",    "transfer-encoding", "upgrade"};
+  constexpr std::string_view names[] = {"connection",
+                                        "content-length",
+                                        "host",
+                                        "http2-settings",
+                                        "keep-alive",
+                                        "proxy-authenticate",
+                                        "proxy-authentication-info",
+                                        "proxy-authorization",
+                                        "proxy-connection",
+                                        "te",
+                                        "trailer",
+                                        "transfer-encoding",
+                                        "upgrade"};
   return std::ranges::find(names, lower_name) != std::end(names);
 }
 
