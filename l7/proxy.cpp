@@ -12,6 +12,7 @@ Proxy::Proxy(const ProxySeams& seams, const ProxyOptions& options)
                .records = options.records,
                .node_addresses = options.node_addresses,
                .random = Random(options.random_seed),
+               .wall_seconds = seams.wall_seconds,
                .pool = upstream::Pool(options.upstream_max),
                .balancer = upstream::Balancer(seams.slots)},
       downstreams_(options.downstream_max),

@@ -15,6 +15,7 @@
 // exchange pins a generation (it copies what it needs: Plan).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <span>
 
@@ -54,6 +55,8 @@ struct ProxySeams {
   Telemetry telemetry;
   shm::SlotTable slots;
   shm::EndpointStatsTable endpoint_stats;
+  /// Seconds since 1970, which another thread keeps right, for Date; null: responses get none.
+  const std::atomic<std::int64_t>* wall_seconds = nullptr;
 };
 
 /// Owner: the worker. Thread: the worker's; it is built by the main thread before.

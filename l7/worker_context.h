@@ -2,6 +2,7 @@
 // start; nothing here is touched by another thread.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -12,6 +13,7 @@
 #include "dataplane/slab.h"
 #include "dataplane/stream.h"
 #include "dataplane/timer_wheel.h"
+#include "l7/http1/date.h"
 #include "l7/http1/write.h"
 #include "l7/limits.h"
 #include "l7/message.h"
@@ -61,6 +63,8 @@ struct WorkerContext {
   RecordSink* records;  ///< may be null: nobody wants single records
   std::span<const net::IpAddress> node_addresses;
   Random random;
+  /// Seconds since 1970, kept by another thread; null: the time of day is not known.
+  const std::atomic<std::int64_t>* wall_seconds;
 
   Instant now{};                      ///< of this round
   const shm::LiveSet* set = nullptr;  ///< what requests are routed by; null before the first
@@ -72,6 +76,12 @@ struct WorkerContext {
   Slab<http1::ServerCodec>* downstreams = nullptr;
   Slab<http1::ClientCodec>* upstreams = nullptr;
   Slab<Exchange>* exchanges = nullptr;
+  http1::DateText date_text{};
+
+  /// For the Date field of a response that begins now.
+  [[nodiscard]] std::string_view date() {
+    return date_text.at(wall_seconds != nullptr ? wall_seconds->load(std::memory_order_relaxed) : 0);
+  }
 };
 
 }  // namespace byway::l7

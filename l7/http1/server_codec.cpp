@@ -177,9 +177,9 @@ bool ServerCodec::send_response_head(const char* base, const ResponseHead& head,
   const bool is_content_withheld =
       expects_continue_ && !is_content_received() && reader_.payload_bytes() == 0;
   if (framing.kind == BodyKind::until_close || is_content_withheld || context_.is_draining) is_last_ = true;
-  const WriteResult written =
-      write_response({context_.scratch.generated.get(), generated_head_bytes_max}, base, head,
-                     {.persistence = persistence(), .client = client_version_, .framing = framing});
+  const WriteResult written = write_response(
+      {context_.scratch.generated.get(), generated_head_bytes_max}, base, head,
+      {.date = context_.date(), .persistence = persistence(), .client = client_version_, .framing = framing});
   is_too_long = !written.fits;
   if (is_too_long || !send_bytes({context_.scratch.generated.get(), written.bytes}, context_.memory)) {
     return false;
@@ -202,8 +202,11 @@ bool ServerCodec::send_interim_head(const char* base, const ResponseHead& head) 
 bool ServerCodec::send_local_response(std::uint16_t status, ResponseFlag flag) {
   std::array<char, local_response_bytes_max> out;
   if (context_.is_draining) is_last_ = true;
-  const WriteResult written = write_local_response(
-      out, {.status = status, .text = sentence_of(flag), .persistence = persistence(), .is_head = is_head_});
+  const WriteResult written = write_local_response(out, {.status = status,
+                                                         .text = sentence_of(flag),
+                                                         .date = context_.date(),
+                                                         .persistence = persistence(),
+                                                         .is_head = is_head_});
   BYWAY_ASSERT(written.fits);
   begin_sending({.kind = BodyKind::none});
   return send_bytes({out.data(), written.bytes}, context_.memory);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <ctime>
 #include <filesystem>
 
 #include "tools/dataplane/channel_access.h"
@@ -64,6 +65,7 @@ std::expected<void, std::string> Gateway::start_all() {
       *publication_, regions_->slots, [this] { return now_ns(); }, config_.runtime_dir + "/last_good",
       [this](const shm::Snapshot& snapshot) { return prepare(snapshot); });
   install_last_good();
+  wall_seconds_.store(std::time(nullptr), std::memory_order_relaxed);
   if (auto running = runtime_->run([this](std::uint32_t worker) { return make_parts(worker); }); !running)
     return running;
   commands_.emplace(*runtime_, *regions_, config_.cores);
@@ -99,6 +101,7 @@ WorkerParts Gateway::make_parts(std::uint32_t worker) {
   options.connections_max = config_.connections;
   options.random_seed = random_number();
   options.node_addresses = node_addresses_;
+  options.wall_seconds = &wall_seconds_;
   return {std::make_unique<ProxyApplication>(options, *regions_, *publication_, cells.telemetry),
           cells.blocks};
 }
@@ -152,6 +155,7 @@ ExitCode Gateway::run(SignalSource& signals) {
 }
 
 void Gateway::turn(SignalSource& signals) {
+  wall_seconds_.store(std::time(nullptr), std::memory_order_relaxed);
   const auto wanted = server_->poll_entries();
   std::vector<pollfd> entries(wanted.begin(), wanted.end());
   entries.push_back({signals.fd(), POLLIN, 0});

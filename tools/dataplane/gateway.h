@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -72,6 +73,8 @@ class Gateway final : private shm::ChannelHandler {
   std::optional<Commands> commands_;
   std::unique_ptr<shm::ChannelServer> server_;
   int signals_seen_ = 0;
+  /// The time of day for workers, which do not ask the system: main thread writes, at least each turn.
+  std::atomic<std::int64_t> wall_seconds_{0};
 };
 
 }  // namespace byway::tools

@@ -47,9 +47,10 @@ void ProxyApplication::on_start(const WorkerServices& services, Instant now) {
   proxy_options.upstream_max = options_.connections_max;
   proxy_options.node_addresses = options_.node_addresses;
   proxy_options.random_seed = options_.random_seed;
-  proxy_ = std::make_unique<l7::Proxy>(
-      l7::ProxySeams{services.stack, services.timers, services.memory, telemetry_, slots_, endpoint_stats_},
-      proxy_options);
+  proxy_ =
+      std::make_unique<l7::Proxy>(l7::ProxySeams{services.stack, services.timers, services.memory, telemetry_,
+                                                 slots_, endpoint_stats_, options_.wall_seconds},
+                                  proxy_options);
   proxy_->set_now(now);
   static_cast<void>(policy_.refresh(static_cast<std::uint64_t>(now.ns)));
   take_up(policy_.current(), now);

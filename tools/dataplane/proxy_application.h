@@ -2,6 +2,7 @@
 // sets between events, opens and closes listeners and virtual addresses as they say.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -23,7 +24,8 @@ struct ProxyApplicationOptions {
   std::uint32_t worker = 0;
   std::uint32_t connections_max = 0;
   std::uint64_t random_seed = 0;
-  std::span<const net::IpAddress> node_addresses;  ///< outlives the application
+  std::span<const net::IpAddress> node_addresses;           ///< outlives the application
+  const std::atomic<std::int64_t>* wall_seconds = nullptr;  ///< since 1970; outlives the application
 };
 
 class ProxyApplication final : public Application {

@@ -81,7 +81,8 @@ class ProxyFixture {
                                                  .memory = {slices, buffers},
                                                  .telemetry = cells.telemetry,
                                                  .slots = slot_region.table(),
-                                                 .endpoint_stats = stats_region.table(0)},
+                                                 .endpoint_stats = stats_region.table(0),
+                                                 .wall_seconds = &wall_seconds},
                                       ProxyOptions{.downstream_max = options.downstream_max,
                                                    .exchanges_max = options.exchanges_max,
                                                    .upstream_max = options.upstream_max,
@@ -154,6 +155,7 @@ class ProxyFixture {
   }
 
   Instant now{1'000'000'000};
+  std::atomic<std::int64_t> wall_seconds{0};  ///< 0: no Date in what the proxy writes
   SlicePool slices;
   HeapProvider network{1u << 20};  ///< received bytes
   HeapProvider buffers;            ///< what the proxy may allocate

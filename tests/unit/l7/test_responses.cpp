@@ -217,4 +217,23 @@ TEST_CASE("the endpoint's slot counts the request as long as it is in flight") {
   CHECK(f.slot_region.table().latency_ewma_ns(slot) == 5'000'000);
 }
 
+TEST_CASE("a response without Date gets the time of day, one with Date keeps its own, our answers have it") {
+  ProxyFixture f;
+  f.wall_seconds = 784'111'777;
+  const std::string date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+  MemoryStream& client = f.accept();
+  client.deliver(get_request);
+  f.server().deliver("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  CHECK(client.written().find(date) != std::string::npos);
+  MemoryStream& second = f.accept();
+  second.deliver(get_request);
+  f.server().deliver("HTTP/1.1 200 OK\r\nDate: then\r\nContent-Length: 0\r\n\r\n");
+  CHECK(second.written().find("Date: then\r\n") != std::string::npos);
+  CHECK(second.written().find(date) == std::string::npos);
+  MemoryStream& wrong = f.accept();
+  wrong.deliver("GET / HTTP/1.1\r\n\r\n");
+  CHECK(wrong.written().starts_with("HTTP/1.1 400 "));
+  CHECK(wrong.written().find(date) != std::string::npos);
+}
+
 }  // namespace byway::l7::test
