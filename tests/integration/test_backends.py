@@ -241,6 +241,8 @@ def test_a_connection_that_the_backend_closed_while_idle_is_not_used(bed):
             connection.sendall(OK)
             answered.acquire()  # once the client has its answer, the gateway has put the connection aside
 
+    # Kept connections of the tests before, which their servers may close now.
+    wait_until(lambda: bed.metrics()["byway_http_upstream_idle"] == 0, "no connection is kept")
     with bed.scripted(closes_when_idle):
         connection = http_connection(bed)
         for number in range(5):
