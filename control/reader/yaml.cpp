@@ -106,9 +106,11 @@ class TreeBuilder final : public YAML::EventHandler {
   explicit TreeBuilder(std::vector<Node>& documents) : documents_(documents) {}
 
   void OnDocumentStart(const YAML::Mark& mark) override {
+    frames_.clear();
     if (documents_.size() == documents_max)
       refuse(mark, fmt::format("more than {} documents", documents_max));
-    frames_.clear();
+    // yaml-cpp takes what can begin no document for an empty one, leaves it where it is, and so on for ever.
+    if (mark.pos <= start_) refuse(mark, "no document can begin here");
     anchors_.clear();
     node_count_ = alias_count_ = copied_bytes_ = 0;
     start_ = mark.pos;
@@ -296,7 +298,7 @@ class TreeBuilder final : public YAML::EventHandler {
   std::size_t node_count_ = 0;
   std::size_t alias_count_ = 0;
   std::size_t copied_bytes_ = 0;
-  int start_ = 0;
+  int start_ = -1;  ///< of the document
   YAML::Mark end_;
   Node root_;
 };

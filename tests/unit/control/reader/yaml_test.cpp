@@ -129,6 +129,14 @@ TEST_CASE("a key of any length is written so that it is read again") {
   }
 }
 
+TEST_CASE("what can begin no document is refused, and documents may be empty") {
+  for (const char* yaml : {",a: b\n", "# x\n  ,a: b\nc:\n  d: e\n", "]\n", "}\n", "a: 1\n,\n"}) {
+    INFO(yaml);
+    CHECK_FALSE(read_yaml_documents(yaml).has_value());
+  }
+  CHECK(as_json("---\n---\n---\na: 1\n---\n...\n---\n# nothing\n--- b\n") == R"({"a":1} "b")");
+}
+
 TEST_CASE("aliases cannot repeat more text than a document may have") {
   const auto repeated = [](std::size_t bytes, std::size_t times) {
     std::string yaml = "- &a " + std::string(bytes, 'x') + "\n";
