@@ -104,12 +104,20 @@ void Exchange::on_timer(Timer& timer, Instant now) {
 
 void Exchange::on_timer_due() {
   if (context_.now >= std::min(request_deadline_, try_deadline_)) return fail({ResponseFlag::UT});
+  if (context_.now >= memory_deadline_) {
+    context_.telemetry.count(Counter::memory_waits_expired);
+    return fail({ResponseFlag::OM});
+  }
   resume_at_ = Instant::never();
   arm_timer();
   relay_request();
   if (is_over_) return;
-  if (upstream_ != nullptr && is_head_sent_ && !has_response_) return read_response();
-  relay_response();
+  if (upstream_ != nullptr && is_head_sent_ && !has_response_) {
+    read_response();
+  } else {
+    relay_response();
+  }
+  if (resume_at_.is_never()) on_memory_taken();  // nothing waits for memory any more
 }
 
 // ---- Request content -------------------------------------------------------------------------------------
@@ -153,6 +161,7 @@ Exchange::Step Exchange::relay_request_step(Bytes count_max) {
       wait_for_memory();
       return Step::idle;
     }
+    on_memory_taken();
     return Step::moved;
   }
   if (!upstream_->finish_content(context_.memory)) {
@@ -200,6 +209,7 @@ void Exchange::read_response() {
         break;
     }
     upstream_->discard_head(head);
+    on_memory_taken();
     downstream_.on_progress();
   }
   if (!has_response_) return;
@@ -251,6 +261,7 @@ Exchange::Step Exchange::relay_response_step(Bytes count_max) {
       wait_for_memory();
       return Step::idle;
     }
+    on_memory_taken();
     return Step::moved;
   }
   if (!downstream_.finish_content(context_.memory)) {
@@ -340,7 +351,7 @@ void Exchange::answer(Outcome outcome) {
   has_response_ = true;
   is_response_received_ = true;
   is_response_done_ = true;
-  try_deadline_ = request_deadline_ = resume_at_ = Instant::never();
+  try_deadline_ = request_deadline_ = resume_at_ = memory_deadline_ = Instant::never();
   arm_timer();
   finish_response();
 }
@@ -374,7 +385,15 @@ void Exchange::resume_at(Instant when) {
 
 void Exchange::wait_for_memory() {
   context_.telemetry.count(Counter::memory_waits);
-  resume_at(context_.now + memory_retry_interval);
+  if (memory_deadline_.is_never()) {
+    memory_deadline_ = context_.now + memory_wait_total_max;
+    memory_wait_ = memory_wait_first;
+  } else if (resume_at_.is_never()) {
+    memory_wait_ = std::min(2 * memory_wait_, memory_wait_longest);
+  } else {
+    return;  // some event came first: it is no reason to wait for longer
+  }
+  resume_at(std::min(context_.now + memory_wait_, memory_deadline_));
 }
 
 void Exchange::arm_timer() {

@@ -24,8 +24,15 @@ namespace byway::l7 {
 /// buffer of a connection, so that it binds only where a stream below holds more.
 inline constexpr Bytes relay_bytes_per_event_max = 256 * 1024;
 
-/// How long an exchange waits when buffers or chain nodes are out, before it looks again.
-inline constexpr Nanoseconds memory_retry_interval = 1ms;
+/// How long an exchange waits when buffers or chain nodes are out, before it looks again: at first, and,
+/// after doublings, at most. The first is about a round trip, whose ACKs give memory back; the last costs
+/// nothing even when every exchange of a worker waits so.
+inline constexpr Nanoseconds memory_wait_first = 1ms;
+inline constexpr Nanoseconds memory_wait_longest = 64ms;
+
+/// How long it waits in all while nothing moves; then it ends: 503, flag OM. Memory that is not back after
+/// some retransmission timeouts is not short but overbooked, and everyone who waits holds some of it.
+inline constexpr Nanoseconds memory_wait_total_max = 5s;
 
 /// What is kept of routing: fixed size, no pointers into a snapshot.
 struct Plan {
@@ -102,6 +109,7 @@ class Exchange final : private Timer {
   void finish(ResponseFlag flag, DownstreamFate fate);
   void resume_at(Instant when);
   void wait_for_memory();
+  void on_memory_taken() { memory_deadline_ = Instant::never(); }
   void arm_timer();
 
   WorkerContext& context_;
@@ -117,6 +125,8 @@ class Exchange final : private Timer {
   Instant request_deadline_ = Instant::never();
   Instant try_deadline_ = Instant::never();
   Instant resume_at_ = Instant::never();  ///< to go on with what memory or the bound on one event stopped
+  Instant memory_deadline_ = Instant::never();  ///< to end, if what it waits for memory for has not moved
+  Nanoseconds memory_wait_{0};                  ///< the last one
   Method method_ = Method::get;
   DownstreamFate fate_ = DownstreamFate::keep;
   bool is_over_ = false;

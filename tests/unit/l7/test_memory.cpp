@@ -53,7 +53,7 @@ TEST_CASE("the Nth buffer cannot be had: the exchange waits for memory, or is re
         CHECK(f.count(Counter::memory_waits) > 0);
         CHECK(f.proxy->exchange_count() == 1);
         f.buffers.fail_after(UINT64_MAX);  // late, but it goes on
-        f.pass(5ms);
+        f.pass(memory_wait_longest);
         CHECK(is_whole_success(client.written()));
       }
     }
@@ -75,7 +75,7 @@ TEST_CASE("chain nodes run out: the exchange waits and goes on when some are fre
     client.announce_readable();
     f.pass(5ms);
     for (SlicePool::Node* node : taken) f.slices.release(node);
-    f.pass(5ms);
+    f.pass(memory_wait_longest);
     CHECK(server.written().ends_with("abcdef"));
     server.deliver("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     CHECK(f.last_record().status == 200);
@@ -90,6 +90,56 @@ TEST_CASE("no memory even for a refusal: the connection is reset and counted") {
   client.deliver("bad\r\n\r\n");
   CHECK(client.is_aborted());
   CHECK(f.count(Counter::memory_aborts) == 1);
+}
+
+TEST_CASE("memory that does not come back ends the exchange, 503 OM, after a bounded number of looks") {
+  ProxyFixture f;
+  MemoryStream& client = f.accept();
+  client.deliver("POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+  MemoryStream& server = f.server();
+  f.buffers.fail_after(0);
+  client.deliver("3\r\nabc\r\n");
+  f.pass(memory_wait_total_max - 1ms);
+  CHECK(f.proxy->exchange_count() == 1);
+  CHECK(f.count(Counter::memory_waits) < 100);
+  f.buffers.fail_after(UINT64_MAX);  // back, but the exchange looks again only when its time is over
+  const std::uint64_t waits = f.count(Counter::memory_waits);
+  f.pass(2ms);
+  CHECK(f.count(Counter::memory_waits) == waits);
+  CHECK(f.count(Counter::memory_waits_expired) == 1);
+  CHECK(f.last_record().flag == ResponseFlag::OM);
+  CHECK(client.written().starts_with("HTTP/1.1 503 "));
+  CHECK(server.is_aborted());
+}
+
+TEST_CASE("each time that something moves the wait for memory begins anew") {
+  ProxyFixture f;
+  MemoryStream& client = f.accept();
+  client.deliver("POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+  MemoryStream& server = f.server();
+  for (int i = 0; i < 5; ++i) {
+    f.buffers.fail_after(0);
+    client.deliver("3\r\nabc\r\n");
+    f.pass(memory_wait_total_max - 1s);
+    f.buffers.fail_after(UINT64_MAX);
+    f.pass(memory_wait_longest);
+    CHECK(server.take_written().ends_with("abc\r\n"));
+  }
+  f.pass(2 * memory_wait_total_max);
+  CHECK(f.count(Counter::memory_waits_expired) == 0);
+  CHECK(f.proxy->exchange_count() == 1);
+}
+
+TEST_CASE("events that come meanwhile do not put off the next look for memory") {
+  ProxyFixture f;
+  MemoryStream& client = f.accept();
+  client.deliver("POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+  MemoryStream& server = f.server();
+  f.buffers.fail_after(0);
+  for (int i = 0; i < 100; ++i) client.deliver("3\r\nabc\r\n");
+  f.buffers.fail_after(UINT64_MAX);
+  f.pass(memory_wait_first + 1ms);
+  CHECK(server.written().ends_with("abc\r\n"));
 }
 
 }  // namespace byway::l7::test
