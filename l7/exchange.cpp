@@ -194,6 +194,8 @@ void Exchange::read_response() {
     switch (result) {
       case http1::HeadResult::incomplete:
         return;
+      case http1::HeadResult::no_memory:
+        return wait_for_memory();
       case http1::HeadResult::truncated:
         return on_upstream_broken(ResponseFlag::UC);
       case http1::HeadResult::invalid:

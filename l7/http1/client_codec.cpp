@@ -121,7 +121,6 @@ void ClientCodec::send_request_head(Rope& head, const BodyFraming& framing, Meth
   interim_count_ = 0;
   has_answer_ = false;
   keeps_alive_ = false;
-  head_reader_ = HeadReader();
   reader_ = BodyReader();
   begin_sending(framing);
   unsent_.append(std::move(head));
@@ -133,7 +132,8 @@ HeadResult ClientCodec::read_response_head(ResponseHead& head, const char*& base
   switch (head_reader_.read(stream_->readable(), parser, head,
                             {context_.scratch.gathered.get(), gathered_head_bytes}, base)) {
     case ParseResult::incomplete:
-      return stream_->peer_finished() ? HeadResult::truncated : HeadResult::incomplete;
+      if (stream_->peer_finished()) return HeadResult::truncated;
+      return head_reader_.hold(*stream_, context_.memory) ? HeadResult::incomplete : HeadResult::no_memory;
     case ParseResult::error:
       context_.telemetry.count(counter_of(parser.refusal()));
       return HeadResult::invalid;
@@ -146,7 +146,7 @@ HeadResult ClientCodec::read_response_head(ResponseHead& head, const char*& base
 
 void ClientCodec::discard_head(const ResponseHead& head) {
   has_answer_ = true;
-  stream_->discard(head.bytes);
+  stream_->discard(head_reader_.take_head(head.bytes));
   if (head.is_interim()) {
     ++interim_count_;
     return;

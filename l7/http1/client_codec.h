@@ -32,6 +32,7 @@ enum class HeadResult : std::uint8_t {
   interim,  ///< a 1xx head; another head follows
   invalid,
   truncated,  ///< the endpoint finished before the end of the head
+  no_memory,  ///< a long head cannot be held; try again later
 };
 
 /// Owner: the worker's slab of upstream connections. Thread: the worker's.
@@ -70,7 +71,9 @@ class ClientCodec final : public Codec, public StreamHandler, public upstream::I
   [[nodiscard]] bool is_connected() const { return is_connected_; }
   [[nodiscard]] bool is_reused() const { return is_reused_; }
   /// Some byte of the response has come.
-  [[nodiscard]] bool has_answer() const { return has_answer_ || !stream_->readable().empty(); }
+  [[nodiscard]] bool has_answer() const {
+    return has_answer_ || head_reader_.has_begun() || !stream_->readable().empty();
+  }
   /// The endpoint keeps the connection after this response, and nothing is left over in either direction.
   [[nodiscard]] bool may_be_reused() const;
 

@@ -52,7 +52,7 @@ class Codec {
   [[nodiscard]] Stream& stream() const { return *stream_; }
 
  protected:
-  Codec(SlicePool& slices, Stream* stream) : stream_(stream), unsent_(slices) {}
+  Codec(SlicePool& slices, Stream* stream) : stream_(stream), unsent_(slices), head_reader_(slices) {}
   ~Codec() = default;
 
   /// A head has been read whose content follows.

@@ -1,12 +1,17 @@
 #include "l7/http1/head_reader.h"
 
+#include "dataplane/tcp/limits.h"
+
 namespace byway::l7::http1 {
+
+static_assert(2 * hold_bytes_min <= tcp::receive_buffer_bytes_pressed,
+              "the peer must be able to send so much");
 
 // Also searches what has not been searched for LF LF and LF CR LF: the end of a head, or bytes that the
 // parser refuses.
 bool HeadReader::is_attempt_due(const Rope& readable, std::size_t head_bytes_limit) {
   bool is_end_seen = false;
-  Bytes offset = 0;
+  Bytes offset = held_.size();  // of these each byte was searched
   for (const Slice& slice : readable) {
     const Bytes end = offset + slice.size();
     for (Bytes at = std::max(offset, searched_bytes_); at < end; ++at) {
@@ -20,9 +25,54 @@ bool HeadReader::is_attempt_due(const Rope& readable, std::size_t head_bytes_lim
     }
     offset = end;
   }
-  searched_bytes_ = readable.size();
-  if (readable.size() <= attempted_bytes_) return false;
-  return is_end_seen || readable.size() / 2 >= attempted_bytes_ || readable.size() >= head_bytes_limit;
+  searched_bytes_ = offset;
+  if (offset <= attempted_bytes_) return false;
+  return is_end_seen || offset / 2 >= attempted_bytes_ || offset >= head_bytes_limit;
+}
+
+// Puts together what is held and what is readable, as far as it fits; returns how much that is.
+Bytes HeadReader::gather(const Rope& readable, std::span<char> scratch) const {
+  const std::span bytes{reinterpret_cast<std::uint8_t*>(scratch.data()), scratch.size()};
+  BYWAY_ASSERT(held_.size() <= bytes.size());
+  const Bytes rest = std::min(readable.size(), static_cast<Bytes>(bytes.size()) - held_.size());
+  held_.copy_to(0, bytes.first(held_.size()));
+  readable.copy_to(0, bytes.subspan(held_.size(), rest));
+  return held_.size() + rest;
+}
+
+// The bytes are copied, since a peer that sends few octets a segment would pin a packet buffer for each.
+bool HeadReader::hold(Stream& stream, Memory memory) {
+  const Rope& readable = stream.readable();
+  if (readable.size() < hold_bytes_min) return true;
+  const Bytes size_before = held_.size();
+  for (Bytes offset = 0; offset < readable.size();) {
+    const Bytes size = std::min(readable.size() - offset, memory.buffers.buffer_bytes_max());
+    Buffer* buffer = memory.buffers.allocate(size);
+    bool is_appended = false;
+    if (buffer != nullptr) {
+      readable.copy_to(offset, {buffer->memory, size});
+      is_appended = held_.append(Slice::adopt(buffer, buffer->memory, size));
+    }
+    if (!is_appended) {
+      held_.truncate(size_before);
+      return false;
+    }
+    offset += size;
+  }
+  stream.discard(readable.size());
+  return true;
+}
+
+void HeadReader::drop() {
+  held_.clear();
+  searched_bytes_ = attempted_bytes_ = ending_ = 0;
+}
+
+Bytes HeadReader::take_head(Bytes head_bytes) {
+  BYWAY_ASSERT(head_bytes > held_.size());
+  const Bytes rest = head_bytes - held_.size();
+  held_.clear();
+  return rest;
 }
 
 }  // namespace byway::l7::http1

@@ -126,8 +126,11 @@ bool ServerCodec::begin_exchange() {
 
 void ServerCodec::wait_for_head() {
   if (stream_->peer_finished()) {
-    if (!stream_->readable().empty()) context_.telemetry.count(Counter::downstream_partial_head);
+    if (head_reader_.has_begun()) context_.telemetry.count(Counter::downstream_partial_head);
     return close();
+  }
+  if (!head_reader_.hold(*stream_, context_.memory)) {
+    return answer_and_close(status_of(ResponseFlag::OM), ResponseFlag::OM);
   }
   if (head_reader_.has_begun() && !is_reading_head_) {
     is_reading_head_ = true;
@@ -136,7 +139,7 @@ void ServerCodec::wait_for_head() {
 }
 
 void ServerCodec::begin_content(const RequestHead& head) {
-  stream_->discard(head.bytes);
+  stream_->discard(head_reader_.take_head(head.bytes));
   begin_receiving(head);
 }
 
@@ -151,6 +154,7 @@ void ServerCodec::answer_and_close(std::uint16_t status, ResponseFlag flag) {
   record.received = record.ended = context_.now;
   record.flag = flag;
   is_last_ = true;
+  head_reader_.drop();
   const bool is_sent = send_local_response(status, flag);
   if (is_sent) record.status = status;
   account(context_, record);

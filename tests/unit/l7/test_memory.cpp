@@ -1,5 +1,7 @@
 // Memory that runs out, at every point where it can: nothing crashes, nothing leaks, every client gets
 // a whole answer or a reset, and what waits goes on when memory is back.
+#include <algorithm>
+
 #include "tests/unit/l7/proxy_fixture.h"
 
 namespace byway::l7::test {
@@ -90,6 +92,97 @@ TEST_CASE("no memory even for a refusal: the connection is reset and counted") {
   client.deliver("bad\r\n\r\n");
   CHECK(client.is_aborted());
   CHECK(f.count(Counter::memory_aborts) == 1);
+}
+
+namespace {
+
+// A head with `size` octets of padding, in several fields, behind `start`.
+std::string long_head(std::string start, std::size_t size) {
+  while (start.size() < size) start += "X-Padding: " + std::string(900, 'x') + "\r\n";
+  return start;
+}
+
+// Delivers as a peer must whose window is small: never more than is read.
+void deliver_in_window(MemoryStream& stream, std::string_view bytes) {
+  constexpr std::size_t window = 2 * http1::hold_bytes_min;
+  while (!bytes.empty()) {
+    const std::size_t room = window - stream.unread_bytes();
+    REQUIRE(room > 0);
+    stream.deliver(bytes.substr(0, std::min<std::size_t>(room, 1000)));
+    bytes.remove_prefix(std::min({room, std::size_t{1000}, bytes.size()}));
+  }
+}
+
+}  // namespace
+
+TEST_CASE(
+    "heads that are longer than the receive window are read, both ways, and what follows them is right") {
+  ProxyFixture f;
+  MemoryStream& client = f.accept();
+  const std::string long_request = long_head("POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n", 50'000);
+  deliver_in_window(client, long_request + "\r\nabcGET /next HTTP/1.1\r\nHost: h\r\n\r\n");
+  MemoryStream& server = f.server();
+  CHECK(server.written().size() > 50'000);
+  CHECK(server.take_written().ends_with("abc"));
+  const std::string long_response = long_head("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", 50'000);
+  deliver_in_window(server, long_response + "\r\nhello");
+  CHECK(client.take_written().ends_with("\r\nhello"));
+  CHECK(server.take_written().starts_with("GET /next "));
+  deliver_in_window(server, long_response + "\r\nagain");
+  CHECK(client.take_written().ends_with("\r\nagain"));
+  CHECK(f.count(Counter::flag_none) == 2);
+}
+
+TEST_CASE("a long head that cannot be held for want of memory: 503 OM, or a reset, and never a stall") {
+  for (const std::uint64_t left : {0u, 1u}) {
+    ProxyFixture f;
+    MemoryStream& client = f.accept();
+    f.buffers.fail_after(left);
+    client.deliver(long_head("GET / HTTP/1.1\r\nHost: h\r\n", 2 * http1::hold_bytes_min));
+    CHECK(f.last_record().flag == ResponseFlag::OM);
+    CHECK(f.count(Counter::memory_aborts) == 1);
+    CHECK(client.is_aborted());
+  }
+  // Chain nodes are out for the head; the answer needs one.
+  ProxyFixture f({}, {.slices = 64});
+  MemoryStream& client = f.accept();
+  client.queue(long_head("GET / HTTP/1.1\r\nHost: h\r\n", 2 * http1::hold_bytes_min));
+  std::vector<SlicePool::Node*> taken;
+  while (f.slices.capacity() - f.slices.in_use() > 1) taken.push_back(f.slices.acquire());
+  client.announce_readable();
+  CHECK(client.written().starts_with("HTTP/1.1 503 "));
+  CHECK(f.last_record().flag == ResponseFlag::OM);
+  for (SlicePool::Node* node : taken) f.slices.release(node);
+}
+
+TEST_CASE("a long response head that cannot be held waits for memory") {
+  ProxyFixture f;
+  MemoryStream& client = f.accept();
+  client.deliver("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  MemoryStream& server = f.server();
+  f.buffers.fail_after(0);
+  server.deliver(long_head("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n", 2 * http1::hold_bytes_min));
+  CHECK(f.count(Counter::memory_waits) == 1);
+  f.pass(100ms);
+  f.buffers.fail_after(UINT64_MAX);
+  f.pass(memory_wait_longest);
+  CHECK(server.unread_bytes() == 0);
+  server.deliver("\r\nhello");
+  CHECK(client.written().ends_with("\r\nhello"));
+}
+
+TEST_CASE("a request is not sent again when some of a response has come, though it is out of the stream") {
+  ProxyFixture f;
+  MemoryStream& client = f.accept();
+  client.deliver("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  MemoryStream& server = f.server();
+  server.deliver("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  client.deliver("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  server.deliver(long_head("HTTP/1.1 200 OK\r\n", 2 * http1::hold_bytes_min));
+  CHECK(server.unread_bytes() == 0);
+  server.end(StreamEnd::reset);
+  CHECK(f.connector.count() == 1);
+  CHECK(f.last_record().flag == ResponseFlag::UR);
 }
 
 TEST_CASE("memory that does not come back ends the exchange, 503 OM, after a bounded number of looks") {
