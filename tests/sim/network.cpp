@@ -14,6 +14,7 @@ namespace {
 constexpr std::uint8_t protocol_tcp = 6;
 constexpr std::size_t checksum_offset = 16;
 constexpr std::uint32_t timers_per_round = 1024;
+constexpr std::int64_t second_ns = 1'000'000'000;
 /// Not 0: nothing may depend on the clock's start. Close to where 32-bit milliseconds wrap, so that they do.
 constexpr Instant start{(std::int64_t{1} << 32) * 1'000'000 - 5'000'000'000};
 
@@ -49,14 +50,21 @@ std::optional<tcp::Route> Host::route_to(const net::IpAddress&) const {
 
 void Host::on_packet(const net::IpAddress& source, std::uint8_t ecn, std::span<const std::uint8_t> bytes,
                      Instant now) {
-  Slice tcp = heap.copy(bytes);
+  Slice tcp = arrivals.copy(bytes);
   if (tcp.empty()) return;  // no memory: as if lost
   stack.on_segment(source, address_, ecn, std::move(tcp), now);
 }
 
 void Host::run_round(Instant now) {
-  while (wheel.advance(now, timers_per_round) == timers_per_round) {
-  }
+  if (on_time) on_time(now);
+  if (now.ns / second_ns != second_) fires_ = 0;
+  second_ = now.ns / second_ns;
+  std::uint32_t fired = 0;
+  do {
+    fired = wheel.advance(now, timers_per_round);
+    fires_ += fired;
+  } while (fired == timers_per_round);
+  fires_max_ = std::max(fires_max_, fires_);
   if (on_round) on_round(now);
   do {
     stack.deliver_events(now);
@@ -84,7 +92,7 @@ void Host::print_state() {
     }
   } printer;
   std::printf("%s: chain nodes %u of %u, buffers %llu, timers %u\n", text_of(address_).c_str(),
-              slices.in_use(), slices.capacity(), static_cast<unsigned long long>(heap.live()),
+              slices.in_use(), slices.capacity(), static_cast<unsigned long long>(buffers_live()),
               wheel.armed_count());
   stack.visit(0, UINT32_MAX, printer);
 #define BYWAY_COUNTER(name, kind, help)                                               \
@@ -209,6 +217,11 @@ void Network::enqueue(const Packet& packet, Instant left) {
     copy.tcp[bit / 8] = static_cast<std::uint8_t>(copy.tcp[bit / 8] ^ 1u << bit % 8);
   }
   packets_.push(std::move(copy));
+}
+
+void Network::note(const std::string& line) const {
+  if (!trace_) return;
+  std::printf("%12.6f %s\n", static_cast<double>((now_ - start).count()) / 1e9, line.c_str());
 }
 
 void Network::print(const char* verdict, const net::IpAddress& source, const net::IpAddress& target,

@@ -50,10 +50,18 @@ class Host final : private tcp::RouteSource {
   [[nodiscard]] const net::IpAddress& address() const { return address_; }
   /// Prints its connections and what memory is in use, for a run that failed.
   void print_state();
+  /// Told the time at the start of every round, before timers fire.
+  std::function<void(Instant)> on_time;
   /// Something to do in every round, before segments leave (an application that polls).
   std::function<void(Instant)> on_round;
+  /// Most timers that fired in one second of virtual time: what waits must not do so by spinning.
+  [[nodiscard]] std::uint32_t timers_per_second_max() const { return fires_max_; }
 
-  HeapProvider heap;
+  /// Buffers in use, received ones included.
+  [[nodiscard]] std::uint64_t buffers_live() const { return heap.live() + arrivals.live(); }
+
+  HeapProvider arrivals;  ///< What packets arrive in: a port holds its buffers before others can take them.
+  HeapProvider heap;      ///< What the stack and its users allocate.
   SlicePool slices;
   TimerWheel wheel;
   OwnCounters<tcp::CounterIndex> counters;
@@ -71,6 +79,9 @@ class Host final : private tcp::RouteSource {
   net::IpAddress address_;
   std::uint16_t mtu_;
   tcp::SegmentOut segment_;
+  std::int64_t second_ = 0;  ///< In which fires_ were counted.
+  std::uint32_t fires_ = 0;
+  std::uint32_t fires_max_ = 0;
 };
 
 class Network {
@@ -82,6 +93,9 @@ class Network {
   void set_link(const LinkOptions& link) { link_ = link; }
   /// Prints every packet to standard output, one a line.
   void set_trace(bool on) { trace_ = on; }
+  [[nodiscard]] bool is_traced() const { return trace_; }
+  /// Prints a line of an application between the packets, if packets are printed.
+  void note(const std::string& line) const;
 
   [[nodiscard]] Instant now() const { return now_; }
   /// Calls `action` at `when` (or as soon as possible), between rounds.

@@ -3,16 +3,16 @@
 //
 //   sim_tcp [--seeds N] [--seed S] [--trace]
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <list>
 #include <map>
 #include <memory>
 #include <string>
 
 #include "tests/sim/network.h"
+#include "tests/sim/random_link.h"
+#include "tests/sim/seeds.h"
 #include "tests/sim/tcp_endpoint.h"
 
 using namespace byway;
@@ -29,22 +29,6 @@ constexpr Nanoseconds quiet_time = 5min;
 
 const net::IpAddress client_address = net::IpAddress::from_v4({0x0a000001});
 const net::IpAddress server_address = net::IpAddress::from_v4({0x0a000002});
-
-LinkOptions random_link(Random& random) {
-  LinkOptions link;
-  link.delay = Nanoseconds(static_cast<std::int64_t>(random.between(10'000, 30'000'000)));
-  if (random.chance(0.5)) link.jitter = random.duration(link.delay);
-  if (random.chance(0.7)) link.loss = static_cast<double>(random.below(100)) / 1000;
-  if (random.chance(0.3)) link.duplicate = static_cast<double>(random.below(100)) / 1000;
-  if (random.chance(0.3)) link.reorder = static_cast<double>(random.below(200)) / 1000;
-  if (random.chance(0.3)) link.corrupt = static_cast<double>(random.below(50)) / 1000;
-  link.reorder_delay = random.duration(20ms) + 1us;
-  if (random.chance(0.3)) {
-    link.bits_per_second = random.between(500'000, 100'000'000);
-    link.queue_bytes = static_cast<Bytes>(random.between(8'000, 300'000));
-  }
-  return link;
-}
 
 HostOptions random_host(Random& random) {
   HostOptions host;
@@ -170,52 +154,14 @@ std::string run(std::uint64_t seed, bool trace) {
     if (host->stack.connection_count() != 0) return "connections are left";
     if (host->counters.block.value(tcp::CounterIndex::sockets_in_use) != 0) return "sockets are left";
     if (host->slices.in_use() != 0) return "chain nodes are left";
-    if (host->heap.live() != 0) return "buffers are left";
+    if (host->buffers_live() != 0) return "buffers are left";
     if (host->wheel.armed_count() != 0) return "timers are left";
   }
   return {};
 }
 
-template <typename T>
-bool parse_number(const char* text, T& out) {
-  const char* end = text + std::strlen(text);
-  return std::from_chars(text, end, out).ptr == end;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::uint64_t first = 1;
-  std::uint64_t count = 1000;
-  bool trace = false;
-  bool usage = false;
-  for (int i = 1; i < argc; ++i) {
-    const std::string argument = argv[i];
-    if (argument == "--trace") {
-      trace = true;
-    } else if (argument == "--seeds" && i + 1 < argc) {
-      usage |= !parse_number(argv[++i], count);
-    } else if (argument == "--seed" && i + 1 < argc) {
-      usage |= !parse_number(argv[++i], first);
-      count = 1;
-    } else {
-      usage = true;
-    }
-  }
-  if (usage) {
-    std::fprintf(stderr, "usage: %s [--seed FIRST] [--seeds COUNT] [--trace]\n", argv[0]);
-    return 2;
-  }
-  std::uint64_t failed = 0;
-  for (std::uint64_t seed = first; seed < first + count; ++seed) {
-    const std::string wrong = run(seed, trace);
-    if (wrong.empty()) continue;
-    ++failed;
-    std::printf("seed %llu: %s (replay: %s --seed %llu --trace)\n", static_cast<unsigned long long>(seed),
-                wrong.c_str(), argv[0], static_cast<unsigned long long>(seed));
-    std::fflush(stdout);
-  }
-  std::printf("%llu seeds, %llu failed\n", static_cast<unsigned long long>(count),
-              static_cast<unsigned long long>(failed));
-  return failed == 0 ? 0 : 1;
+  return run_seeds(argc, argv, &run);
 }

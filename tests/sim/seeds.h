@@ -1,0 +1,17 @@
+// What every simulation program does: options, the loop over seeds, and how a failing seed is told.
+//
+//   sim_NAME [--seed FIRST] [--seeds COUNT] [--trace]
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace byway::sim {
+
+/// Runs one seed; returns what went wrong, or nothing. `trace`: prints what happens on the way.
+using RunSeed = std::string (*)(std::uint64_t seed, bool trace);
+
+/// The whole of main(): 0 if no seed failed, 1 if one did, 2 for a wrong option.
+int run_seeds(int argc, char** argv, RunSeed run);
+
+}  // namespace byway::sim
