@@ -35,10 +35,12 @@ inline constexpr std::uint32_t messages_per_round = 64;
 /// Rounds between two looks at what need not be known at once: free memory, queue depths. At 2 us a round
 /// that is every 128 us.
 inline constexpr std::uint32_t rounds_per_check = 64;
-
-/// Below these shares of free packet buffers or chain nodes, receive windows shrink, and new connections are
-/// refused as well. What the ports hold for receiving counts as used, so the first is far from empty.
-inline constexpr std::uint32_t memory_high_percent = 25;
-inline constexpr std::uint32_t memory_critical_percent = 10;
+/// Frames after which free memory is counted again, however few rounds they took: between two counts the
+/// stack takes each of them for kept, and 256 are less than 1/32 of the default pool. (Counting costs about
+/// as much as one frame.) A smaller pool is counted after 1/32 of it.
+inline constexpr std::uint32_t frames_per_check_max = 256;
+/// While memory is short: rounds between two steps of relief, which look at some sockets each, so that a
+/// sleeping worker comes round 4,096 of them in half a second.
+inline constexpr std::uint32_t rounds_per_relief = 16;
 
 }  // namespace byway

@@ -5,6 +5,7 @@
 #include <rte_prefetch.h>
 #include <sys/prctl.h>
 
+#include <algorithm>
 #include <ctime>
 
 #include "dataplane/tx_frame.h"
@@ -23,6 +24,7 @@ Worker::Worker(const WorkerOptions& options, WorkerShared& shared, BufferPool& b
       host_({slices_, buffers}, timers_, *this, counters.net),
       stack_(options.stack, {slices_, buffers}, timers_, *this, counters.tcp, shared.clock.now()),
       idle_(options.poll),
+      frames_per_check_(std::min(frames_per_check_max, buffers.capacity() / tcp::supply_floor_parts)),
       lanes_(shared.links.size()),
       segment_(slices_),
       round_began_(shared.clock.now()) {
@@ -71,7 +73,7 @@ void Worker::run() {
     work += timers_.advance(now, timers_per_round);
     work += flush_connections(now);
     flush_ports();
-    if (rounds_until_check_-- == 0) check_memory();
+    if (rounds_until_check_-- == 0 || frames_until_check_ == 0) check_memory(now);
     check_drain(now);
     wait(work != 0, now);
   }
@@ -128,6 +130,7 @@ void Worker::receive(std::span<rte_mbuf* const> frames, net::LinkIndex link, Ins
 
 void Worker::hand_up(std::span<net::RxFrame> frames, Instant now) {
   if (frames.empty()) return;
+  frames_until_check_ -= std::min(frames_until_check_, static_cast<std::uint32_t>(frames.size()));
   host_.on_burst(frames, now, ingress_);
   std::array<tcp::Incoming, rx_burst_frames> segments;
   for (std::size_t i = 0; i < ingress_.segment_count; ++i) {
@@ -293,25 +296,28 @@ bool Worker::is_home(const tcp::FlowKey& flow) const {
 
 // ---- housekeeping ----------------------------------------------------------------------------------------
 
-void Worker::check_memory() {
+/// In the pool that has the fewest: a frame that was steered here stays in a buffer of the worker that polls
+/// its port, so that the connections of all can empty the pool of one.
+std::uint32_t Worker::free_in_all_pools(std::uint32_t own) const {
+  shared_.pools[options_.index].free.store(own, std::memory_order_relaxed);
+  std::uint32_t least = own;
+  for (std::uint32_t i = 0; i < shared_.steering.worker_count(); ++i) {
+    least = std::min(least, shared_.pools[i].free.load(std::memory_order_relaxed));
+  }
+  return least;
+}
+
+void Worker::check_memory(Instant now) {
   rounds_until_check_ = rounds_per_check - 1;
+  frames_until_check_ = frames_per_check_;
   const std::uint32_t free = buffers_.available();
-  // Buffers that the ports hold for receiving are in use as well, so the thresholds leave room above them.
-  const std::uint32_t nodes_free = slices_.capacity() - slices_.in_use();
-  const auto share = [](std::uint32_t part, std::uint32_t whole) {
-    return std::uint64_t{part} * 100 / whole;
-  };
-  const std::uint64_t least =
-      std::min(share(free, buffers_.capacity()), share(nodes_free, slices_.capacity()));
-  const tcp::Pressure pressure = least < memory_critical_percent ? tcp::Pressure::critical
-                                 : least < memory_high_percent   ? tcp::Pressure::high
-                                                                 : tcp::Pressure::none;
-  stack_.set_pressure(pressure);
+  stack_.set_buffers(free_in_all_pools(free), buffers_.capacity());
+  if (stack_.relieve(now)) rounds_until_check_ = rounds_per_relief - 1;
   counters_.worker.set(WorkerCounter::mbufs_free, free);
   counters_.worker.set(WorkerCounter::mbufs_total, buffers_.capacity());
   counters_.worker.set(WorkerCounter::slices_used, slices_.in_use());
   counters_.worker.set(WorkerCounter::timers_armed, timers_.armed_count());
-  counters_.worker.set(WorkerCounter::memory_pressure, static_cast<std::uint64_t>(pressure));
+  counters_.worker.set(WorkerCounter::memory_pressure, static_cast<std::uint64_t>(stack_.pressure()));
 }
 
 void Worker::check_drain(Instant now) {
@@ -361,7 +367,7 @@ void Worker::end(Instant now) {
     lane.waiting = 0;
     if (lane.polls) lane.port->leave(lane.queue);
   }
-  check_memory();
+  check_memory(now);
   ended_.store(true, std::memory_order_release);
 }
 

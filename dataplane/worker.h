@@ -35,15 +35,22 @@ struct StaticRoute {
   net::IpAddress gateway;
 };
 
+/// What the owner of a pool last counted in it.
+struct alignas(64) PoolLevel {
+  std::atomic<std::uint32_t> free{UINT32_MAX};
+};
+
 /// What all workers of a process have in common. Outlives them.
 struct WorkerShared {
-  WorkerShared(const TscClock& of_all, const Steering& by) : clock(of_all), steering(by) {}
+  WorkerShared(const TscClock& of_all, const Steering& by)
+      : clock(of_all), steering(by), pools(std::make_unique<PoolLevel[]>(by.worker_count())) {}
 
   const TscClock& clock;
   const Steering& steering;
   std::vector<LinkSetup> links;
   std::vector<StaticRoute> routes;
   std::vector<std::unique_ptr<Mailbox>> mailboxes;  ///< by worker
+  std::unique_ptr<PoolLevel[]> pools;               ///< by worker; all pools are of one size
   /// Workers whose drain is complete. They go on until all are: frames of the others come in by their queues.
   std::atomic<std::uint32_t> drained_count{0};
 };
@@ -104,7 +111,8 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   [[nodiscard]] std::uint32_t deliver_events(Instant now);
   [[nodiscard]] std::uint32_t flush_connections(Instant now);
   void flush_ports();
-  void check_memory();
+  void check_memory(Instant now);
+  [[nodiscard]] std::uint32_t free_in_all_pools(std::uint32_t own) const;
   void check_drain(Instant now);
   void wait(bool found_work, Instant now);
 
@@ -134,12 +142,14 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   net::Host host_;
   tcp::Stack stack_;
   IdlePolicy idle_;
+  std::uint32_t frames_per_check_;
   std::vector<Lane> lanes_;  ///< by link
   net::Ingress ingress_;
   tcp::SegmentOut segment_;
 
   Instant round_began_;
   std::uint32_t rounds_until_check_ = 0;
+  std::uint32_t frames_until_check_ = 0;
   bool found_work_ = false;  ///< in the last round
   bool draining_ = false;
   bool drained_ = false;

@@ -41,6 +41,7 @@ void Connection::on_new_ack(Context& context, const SegmentView& segment, Instan
   if (send_.nxt < send_.una) send_.nxt = send_.una;  // a time-out had taken octets back that did arrive
   backoffs_ = 0;
   progress_at_ = now;
+  if (send_.una >= queueful_end_) begin_queueful(now);
 
   bool restart_timer = true;
   switch (recovery_.on_new_ack(send_.una)) {

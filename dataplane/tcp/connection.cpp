@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "dataplane/tcp/compact.h"
+
 namespace byway::tcp {
 
 namespace {
@@ -14,29 +16,37 @@ constexpr Bytes writable_share = 4;
 
 // ---- Reading ---------------------------------------------------------------------------------------------
 
-Bytes Connection::take(Context& context, Bytes count, Rope& target) {
+Bytes Connection::take(Context& context, Bytes count, Rope& target, Instant now) {
   const Bytes moved = readable_.move_front(count, target);
-  on_consumed(context);
+  on_consumed(context, now);
   return moved;
 }
 
-void Connection::discard(Context& context, Bytes count) {
+void Connection::discard(Context& context, Bytes count, Instant now) {
   readable_.consume(count);
-  on_consumed(context);
+  on_consumed(context, now);
 }
 
 // ---- Writing ---------------------------------------------------------------------------------------------
 
 Bytes Connection::writable(const Context& context) const {
+  return room(context, context.queue_share());
+}
+
+Bytes Connection::room(const Context& context, std::uint32_t share) const {
   if ((state_ != State::established && state_ != State::close_wait) || fin_queued_) return 0;
-  const Bytes limit = context.send_limit();
-  if (queue_.size() >= limit || queue_.slice_count() >= queue_slices_max) return 0;
+  const Bytes limit = context.send_limit(share, mss_);
+  if (queue_.size() >= limit || queue_.slice_count() >= share) return 0;
   return limit - queue_.size();
 }
 
 Bytes Connection::write(const Context& context, Rope& data, Instant now) {
   const Bytes offered = data.size();
-  const Bytes taken = queue_.write(data, std::min(offered, writable(context)));
+  const std::uint32_t share = context.queue_share();
+  const Bytes wanted = std::min(offered, room(context, share));
+  if (wanted > 0 && queue_.size() == 0) begin_queueful(now);
+  const Bytes taken = wanted > 0 ? queue_.write(data, wanted, share) : 0;
+  queue_.compact_sparse(share, context.memory.buffers);
   bytes_written_ += taken;
   if (taken > 0) signal(signal::output);
   if (taken < offered) {
@@ -53,11 +63,19 @@ void Connection::look_again_for_room(Instant now) {
 }
 
 void Connection::announce_room(const Context& context) {
-  const Bytes room = writable(context);
-  if (!wants_writable_ || room == 0) return;
-  if (queue_.size() > 0 && room < context.send_limit() / writable_share) return;
+  if (!wants_writable_) return;
+  const std::uint32_t share = context.queue_share();
+  const Bytes free = room(context, share);
+  if (free == 0) return;
+  if (queue_.size() > 0 && free < context.send_limit(share, mss_) / writable_share) return;
   wants_writable_ = false;
   signal(signal::writable);
+}
+
+/// What is queued when the last queueful has left is the next one.
+void Connection::begin_queueful(Instant now) {
+  queueful_end_ = data_end();
+  queueful_since_ms_ = milliseconds(now);
 }
 
 std::uint64_t Connection::bytes_sent() const {
@@ -129,6 +147,25 @@ void Connection::drop_buffers(Context& context) {
   queue_.clear();
   readable_.clear();
   release_reassembly(context);
+}
+
+// ---- Short memory ----------------------------------------------------------------------------------------
+
+void Connection::give_back(Context& context) {
+  if (reassembly_ != nullptr) context.count(CounterIndex::reassembly_dropped);
+  release_reassembly(context);
+  const std::uint32_t share = context.queue_share();
+  if (is_sparse(readable_.slice_count(), readable_.size(), share)) {
+    static_cast<void>(compact_readable(context));
+  }
+  queue_.compact_sparse(share, context.memory.buffers);
+}
+
+Nanoseconds Connection::stuck_for(Instant now) const {
+  std::uint32_t stuck_ms = 0;
+  if (queue_.size() > 0) stuck_ms = milliseconds(now) - queueful_since_ms_;
+  if (!active_ && !readable_.empty()) stuck_ms = std::max(stuck_ms, milliseconds(now) - unread_since_ms_);
+  return std::chrono::milliseconds(stuck_ms);
 }
 
 Connection::Statistics Connection::statistics() const {

@@ -76,8 +76,8 @@ class Connection {
 
   // ---- The user (connection.cpp) ----
   [[nodiscard]] const Rope& readable() const { return readable_; }
-  Bytes take(Context& context, Bytes count, Rope& target);
-  void discard(Context& context, Bytes count);
+  Bytes take(Context& context, Bytes count, Rope& target, Instant now);
+  void discard(Context& context, Bytes count, Instant now);
   [[nodiscard]] bool coalesce(const Context& context, Bytes count) {
     return readable_.coalesce_front(count, context.memory.buffers);
   }
@@ -102,6 +102,15 @@ class Connection {
   [[nodiscard]] bool owes_reset() const { return reset_owed_; }
   /// Gives buffers and blocks back; for the end of the stack.
   void drop_buffers(Context& context);
+
+  // ---- Short memory (limits.h, rule 4) ----
+  /// Lets go what the peer still has, and what is wasted.
+  void give_back(Context& context);
+  /// Slices that its queues hold.
+  [[nodiscard]] std::uint32_t slices_held() const { return queue_.slice_count() + readable_.slice_count(); }
+  /// For how long its queues have not moved on: the send queue by one queueful; what was received by one
+  /// octet, where the peer opened the connection. (What we asked for ourselves waits for another peer.)
+  [[nodiscard]] Nanoseconds stuck_for(Instant now) const;
   struct Statistics {
     Nanoseconds srtt{0};
     Nanoseconds rto{0};
@@ -164,12 +173,12 @@ class Connection {
   void on_payload(Context& context, const SegmentView& segment, Slice payload, Instant now);
   bool on_next_payload(Context& context, Slice payload, Instant now);
   [[nodiscard]] bool append(Context& context, Slice& payload);
-  [[nodiscard]] bool compact(Context& context);
+  [[nodiscard]] bool compact_readable(Context& context);
   void reassemble(Context& context, Seq seq, Slice payload, bool fin);
   void on_in_order(Context& context, Bytes count, Instant now);
   void on_gap_filled(Context& context, Instant now);
   void on_fin(Context& context, Instant now);
-  void on_consumed(const Context& context);
+  void on_consumed(const Context& context, Instant now);
   void release_reassembly(Context& context);
   [[nodiscard]] Bytes free_receive_space(const Context& context) const;
   enum class WindowGrowth : std::uint8_t { allowed, frozen };
@@ -201,7 +210,9 @@ class Connection {
   void enter_time_wait(Context& context, Instant now);
   // connection.cpp
   void end(Context& context, StreamEnd reason);
+  [[nodiscard]] Bytes room(const Context& context, std::uint32_t share) const;
   void announce_room(const Context& context);
+  void begin_queueful(Instant now);
   void look_again_for_room(Instant now);
   [[nodiscard]] Bytes never_sent() const;
 
@@ -267,6 +278,9 @@ class Connection {
   Recovery recovery_;
   // Cold.
   Instant last_sent_at_;
+  Seq queueful_end_;  ///< An ACK of this shows that all left that was queued at queueful_since_ms_.
+  std::uint32_t queueful_since_ms_ = 0;
+  std::uint32_t unread_since_ms_ = 0;  ///< Since when the reader has taken nothing of what there is.
   std::uint32_t challenges_since_ms_ = 0;
   std::uint32_t retransmits_ = 0;
   Bytes unsent_at_end_ = 0;  ///< Octets that never left, for bytes_sent() after the end.

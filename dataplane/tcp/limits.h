@@ -25,9 +25,52 @@ inline constexpr std::uint32_t loose_replies_max = 64;
 inline constexpr Bytes receive_buffer_bytes_default = 256 * 1024;
 inline constexpr Bytes send_buffer_bytes_default = 256 * 1024;
 
-/// What a connection may hold for its reader while memory is short: some segments, so that it still moves.
-inline constexpr Bytes receive_buffer_bytes_pressed = 8 * 1024;
-inline constexpr Bytes send_buffer_bytes_pressed = 8 * 1024;
+// ---- Memory ----------------------------------------------------------------------------------------------
+//
+// A slice in a queue pins its whole packet buffer, however few octets it has, and a queue whose peer does not
+// read keeps it for ever. So queues are bounded in slices, and all queues together in buffers:
+//
+//  1. A queue may grow (a window be offered, a write be taken) up to a share of what is free beyond a quarter
+//     of all buffers: dynamic thresholds (Choudhury and Hahne, 1998). N queues that take all they get end at
+//     thresholds that leave some for the next one, without anybody counting them; a lone connection gets its
+//     full buffer. Nobody's share is less than the fair one: half of all buffers, divided by the queues that
+//     exist.
+//  2. Windows cannot be taken back (RFC 9293 3.8.6). While less than a quarter is free, what arrives is kept
+//     only up to the share, within the window or not; the rest is as lost on the way.
+//  3. The last 1/32 of the buffers is kept from payload altogether: ACKs, SYNs, resets and what is sent find
+//     one. Between the worker's counts the stack takes off one for each payload that it keeps, so that this
+//     holds after every segment.
+//  4. What is queued stays queued: TCP cannot drop octets that it has acknowledged or was given to send. So a
+//     shortage makes Stack::relieve go round the connections: octets received out of order are let go (their
+//     sender still has them), tiny slices are copied together, and of the connections that hold their fair
+//     share or more the one that has been stuck for longest is reset. If memory is short, somebody holds more
+//     than the fair share, since all fair shares are half of it; either its queues move, or it is found here.
+//
+// Chain nodes are a supply like the buffers; what is scarcer decides.
+
+inline constexpr std::uint32_t supply_high_parts = 4;       ///< Below 1/4 free: high, rules 2 and 4.
+inline constexpr std::uint32_t supply_critical_parts = 10;  ///< Below 1/10 free: new connections are refused.
+inline constexpr std::uint32_t supply_floor_parts = 32;     ///< Rule 3.
+/// Relief goes on until 3/8 are free, so that shares are large enough again for those who are left, or until
+/// nobody is stuck who holds the fair share.
+inline constexpr std::uint32_t supply_relieved_eighths = 3;
+/// One queue's share is 1/16 of what rule 1 divides: 40 stuck connections leave half of it.
+inline constexpr std::uint32_t queue_share_parts = 16;
+/// The fair share needs not be more: 6 segments of 1,460 octets are 8 KiB, which keeps a connection moving
+/// and holds nearly every request head.
+inline constexpr std::uint32_t fair_share_slices_max = 6;
+/// Each connection has a send queue and a receive queue, and half of the buffers is divided.
+inline constexpr std::uint32_t fair_share_parts_per_connection = 2 * 2;
+/// Time for one queueful to leave before a connection may be called stuck: more than a reader's pause, or the
+/// first time-outs after a loss (1 + 2 s). Queuefuls count, not octets, or a reader of one octet a second
+/// would never be stuck.
+inline constexpr Nanoseconds stuck_min = 5s;
+/// Sockets that one call of Stack::relieve looks at: some microseconds.
+inline constexpr std::uint32_t relieve_places = 64;
+/// A queue is copied together when its slices are below a quarter of a buffer on average, and enough to be
+/// worth it.
+inline constexpr Bytes sparse_slice_bytes = 512;
+inline constexpr std::uint32_t sparse_slices_min = 8;
 
 /// Shares of the chain nodes in use at which the stack itself calls memory short, in eighths.
 inline constexpr std::uint32_t pressure_high_eighths = 6;
@@ -38,9 +81,8 @@ inline constexpr std::uint32_t pressure_critical_eighths = 7;
 inline constexpr std::uint32_t nodes_kept_from_new_data = 16;
 inline constexpr std::uint32_t nodes_kept_from_receiving = 32;
 
-/// Slices in one queue of a connection. 256 KiB in segments of 1,460 octets are 180; peers that send single
-/// octets would pin a packet buffer for each. At the bound a receive queue is copied together (counted), a
-/// send queue takes no more.
+/// Slices in one queue of a connection, however much memory is free: the default buffers in segments of 512
+/// octets. In segments of 1,460 octets they are 180.
 inline constexpr std::uint32_t queue_slices_max = 512;
 
 /// The MTU of a path about which nothing is known (RFC 894), and the MSS to assume when a peer sends none

@@ -11,10 +11,10 @@
 
 namespace byway::tcp {
 
-/// How short memory is; the worker says so once a round.
+/// How short memory is (limits.h, "Memory").
 enum class Pressure : std::uint8_t {
   none,
-  high,      ///< Receive windows shrink to a few segments (their right edges stay where they are).
+  high,      ///< Each queue has its fair share, and the stuck ones are looked for.
   critical,  ///< New connections are refused too.
 };
 

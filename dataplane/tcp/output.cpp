@@ -189,7 +189,7 @@ bool Connection::build_data(Context& context, HeaderFields& header, Rope& payloa
 /// Sent octets hold chain nodes until they are acknowledged; see limits.h. What is sent again holds them
 /// already.
 bool Connection::may_take_nodes(const Context& context) const {
-  if (send_.nxt < send_.max || context.pressure() != Pressure::critical) return true;
+  if (send_.nxt < send_.max || context.nodes_pressure() != Pressure::critical) return true;
   return in_flight() == 0 && context.has_nodes_beyond(nodes_kept_from_new_data);
 }
 

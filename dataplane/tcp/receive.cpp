@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "dataplane/tcp/compact.h"
 #include "dataplane/tcp/connection.h"
 
 namespace byway::tcp {
@@ -53,7 +54,8 @@ bool Connection::on_next_payload(Context& context, Slice payload, Instant now) {
     if (reassembly_ != nullptr) context.count(CounterIndex::reassembly_dropped);
     release_reassembly(context);
     if (!append(context, payload)) {
-      context.count(CounterIndex::drop_no_memory);
+      context.count(context.pressure() == Pressure::none ? CounterIndex::drop_no_memory
+                                                         : CounterIndex::drop_share);
       return false;
     }
   }
@@ -62,29 +64,24 @@ bool Connection::on_next_payload(Context& context, Slice payload, Instant now) {
   return true;
 }
 
-/// False: no memory; `payload` is untouched.
+/// False: no memory, or no more for this connection; `payload` is untouched.
 bool Connection::append(Context& context, Slice& payload) {
   if (!context.has_nodes_beyond(nodes_kept_from_receiving)) return false;
-  if (readable_.slice_count() >= queue_slices_max && !compact(context)) return false;
-  return readable_.append(std::move(payload));
+  const std::uint32_t slices_max = context.received_slices_max();
+  if (slices_max == 0) return false;
+  if (is_sparse(readable_.slice_count(), readable_.size(), slices_max)) {
+    static_cast<void>(compact_readable(context));
+  }
+  if (readable_.slice_count() >= slices_max && !compact_readable(context)) return false;
+  if (!readable_.append(std::move(payload))) return false;
+  context.buffers.take();
+  return true;
 }
 
-/// Copies a receive queue of tiny slices into full buffers, so that a peer that sends single octets pins one
-/// packet buffer for each of them only up to queue_slices_max.
-bool Connection::compact(Context& context) {
-  Rope merged(readable_.pool());
-  const Bytes buffer_bytes = context.memory.buffers.buffer_bytes_max();
-  for (Bytes offset = 0; offset < readable_.size();) {
-    const Bytes size = std::min(readable_.size() - offset, buffer_bytes);
-    Buffer* buffer = context.memory.buffers.allocate(size);
-    if (buffer == nullptr) return false;
-    readable_.copy_to(offset, {buffer->memory, size});
-    if (!merged.append(Slice::adopt(buffer, buffer->memory, size))) return false;
-    offset += size;
-  }
-  if (merged.slice_count() >= readable_.slice_count()) return false;
+/// Copies a receive queue of tiny slices together. False: it gains too little, or no memory.
+bool Connection::compact_readable(Context& context) {
+  if (!compact(readable_, context.memory.buffers)) return false;
   context.count(CounterIndex::receive_compactions);
-  readable_ = std::move(merged);
   return true;
 }
 
@@ -92,6 +89,7 @@ bool Connection::compact(Context& context) {
 /// 4.2). ACKs of one burst merge, and ride on data where there is some.
 void Connection::on_in_order(Context& context, Bytes count, Instant now) {
   context.count(CounterIndex::payload_bytes_in, count);
+  if (readable_.size() == count) unread_since_ms_ = milliseconds(now);  // there was nothing before
   receive_.nxt += count;
   signal(signal::readable);
   if (quick_acks_left_ > 0) {
@@ -117,12 +115,19 @@ void Connection::reassemble(Context& context, Seq seq, Slice payload, bool fin) 
     context.count(CounterIndex::drop_reassembly_full);
     return;
   }
+  const std::uint32_t slices = readable_.slice_count() + reassembly_->slice_count();
+  if (context.buffers.is_at_floor() || slices >= context.queue_share()) {
+    context.count(CounterIndex::drop_share);
+    if (reassembly_->empty()) release_reassembly(context);
+    return;
+  }
   const Seq end = seq + payload.size();
   Reassembly::Result result = Reassembly::Result::kept;
   if (!payload.empty()) result = reassembly_->insert(seq, std::move(payload));
   switch (result) {
     case Reassembly::Result::kept:
       context.count(CounterIndex::out_of_order_in);
+      context.buffers.take();
       [[fallthrough]];
     case Reassembly::Result::duplicate:
       if (fin) reassembly_->set_end(end);
@@ -180,20 +185,21 @@ void Connection::release_reassembly(Context& context) {
 // ---- The window that we offer ----------------------------------------------------------------------------
 
 Bytes Connection::free_receive_space(const Context& context) const {
-  const Bytes limit = context.receive_limit();
+  const Bytes limit = context.receive_limit(mss_own_);
   return limit - std::min(limit, readable_.size());
 }
 
 /// The reader took something. A window update of its own is due only when it makes a difference to the peer:
 /// half the buffer, or a first full segment after the window was closed (RFC 9293 3.8.6.2.2). Otherwise the
 /// next ACK says it.
-void Connection::on_consumed(const Context& context) {
+void Connection::on_consumed(const Context& context, Instant now) {
+  unread_since_ms_ = milliseconds(now);
   if (!can_receive()) return;
   const Seq target = receive_.nxt + free_receive_space(context);
   if (target <= receive_.edge) return;
   const Bytes gain = target - receive_.edge;
   const Bytes known = receive_.edge - receive_.nxt;
-  const Bytes half = context.receive_limit() / 2;
+  const Bytes half = context.receive_limit(mss_own_) / 2;
   if (gain < half && (known >= mss_own_ || gain < std::min<Bytes>(mss_own_, half))) return;
   ack_now_ = true;
   signal(signal::output);
@@ -205,7 +211,7 @@ void Connection::on_consumed(const Context& context) {
 std::uint16_t Connection::advertise_window(const Context& context, WindowGrowth growth) {
   const Seq target = receive_.nxt + free_receive_space(context);
   if (growth == WindowGrowth::allowed && target > receive_.edge &&
-      target - receive_.edge >= std::min<Bytes>(mss_own_, context.receive_limit() / 2)) {
+      target - receive_.edge >= std::min<Bytes>(mss_own_, context.receive_limit(mss_own_) / 2)) {
     receive_.edge = target;
   }
   const std::uint32_t unit = 1u << receive_scale_;

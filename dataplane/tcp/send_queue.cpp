@@ -5,6 +5,18 @@
 
 namespace byway::tcp {
 
+Bytes SendQueue::write(Rope& data, Bytes count, std::uint32_t slices_max) {
+  const std::uint32_t slices = slice_count();
+  std::uint32_t left = slices_max - std::min(slices, slices_max);
+  if (data.slice_count() <= left) return data.move_front(count, unsent_);
+  Bytes covered = 0;
+  for (const Slice& slice : data) {
+    if (left-- == 0 || covered >= count) break;
+    covered += slice.size();
+  }
+  return data.move_front(std::min(count, covered), unsent_);
+}
+
 Bytes SendQueue::send(Bytes count, Rope& out, BufferProvider& buffers) {
   BYWAY_ASSERT(out.empty() && count > 0 && count <= unsent_.size());
   const Bytes sent = move_and_share(bound_slices(count, buffers), out);

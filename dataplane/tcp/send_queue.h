@@ -9,6 +9,7 @@
 #pragma once
 
 #include "dataplane/rope.h"
+#include "dataplane/tcp/compact.h"
 
 namespace byway::tcp {
 
@@ -24,8 +25,19 @@ class SendQueue {
   [[nodiscard]] Bytes unsent() const { return unsent_.size(); }
   [[nodiscard]] std::uint32_t slice_count() const { return sent_.slice_count() + unsent_.slice_count(); }
 
-  /// Moves up to `count` octets off the front of `data` to the end; returns how many.
-  Bytes write(Rope& data, Bytes count) { return data.move_front(count, unsent_); }
+  /// Moves up to `count` octets off the front of `data` to the end; returns how many: fewer when the queue
+  /// then has `slices_max` slices.
+  Bytes write(Rope& data, Bytes count, std::uint32_t slices_max);
+
+  /// Copies tiny slices together if they are many for a queue that may have `slices_max`: those that were
+  /// sent too, since a small segment keeps its slice until it is acknowledged, and a writer of small messages
+  /// would soon have the queue full of them.
+  void compact_sparse(std::uint32_t slices_max, BufferProvider& buffers) {
+    for (Rope* part : {&sent_, &unsent_}) {
+      if (is_sparse(part->slice_count(), part->size(), slices_max))
+        static_cast<void>(compact(*part, buffers));
+    }
+  }
 
   /// Puts the next up to `count` octets into `out` (empty before) and counts them as sent. Returns how many:
   /// fewer than asked when memory is short, 0 when there is none (nothing changed).

@@ -8,13 +8,13 @@ Socket::Socket(Stack& owner, const FlowKey& key, std::uint32_t key_hash, SlicePo
     : Timer(&Stack::on_timer), hash(key_hash), flow(key), connection(pool), stack(owner) {}
 
 Bytes Socket::take(Bytes count, Rope& target) {
-  const Bytes moved = connection.take(stack.context_, count, target);
+  const Bytes moved = connection.take(stack.context_, count, target, stack.now_);
   stack.on_read(*this);
   return moved;
 }
 
 void Socket::discard(Bytes count) {
-  connection.discard(stack.context_, count);
+  connection.discard(stack.context_, count, stack.now_);
   stack.on_read(*this);
 }
 

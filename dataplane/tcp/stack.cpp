@@ -216,7 +216,7 @@ void Stack::on_stranger(const SegmentView& segment, const FlowKey& flow, Instant
 }
 
 void Stack::accept_syn(Listener& listener, const SegmentView& segment, const FlowKey& flow, Instant now) {
-  if (context_.pressure() == Pressure::critical) {
+  if (pressure() == Pressure::critical) {
     count(CounterIndex::drop_pressure);
     return;
   }
@@ -294,8 +294,9 @@ bool Stack::has_work() const {
   return !replies_.empty() || !dirty_.empty() || !events_.empty();
 }
 
-void Stack::set_pressure(Pressure pressure) {
-  context_.pressure_of_buffers = pressure;
+void Stack::set_buffers(std::uint32_t free, std::uint32_t total) {
+  context_.buffers.update(free, total);
+  context_.update_fair_share(sockets_.in_use());
 }
 
 // ---- End, commands ---------------------------------------------------------------------------------------

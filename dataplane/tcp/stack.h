@@ -123,8 +123,13 @@ class Stack final : public Connector {
   [[nodiscard]] bool next_segment(SegmentOut& out, Instant now);
   /// Whether next_segment or deliver_events have work: the worker must not sleep.
   [[nodiscard]] bool has_work() const;
-  /// The worker's view of its buffers; the stack adds its own of the chain nodes.
-  void set_pressure(Pressure pressure);
+  /// How many packet buffers are free; without it buffers are not short (limits.h, "Memory"). The owner calls
+  /// it at least once for every 1/32 of them that it hands in.
+  void set_buffers(std::uint32_t free, std::uint32_t total);
+  /// One step of relief if memory is short (limits.h, rule 4): looks at relieve_places sockets. True: another
+  /// step is due soon.
+  bool relieve(Instant now);
+  [[nodiscard]] Pressure pressure() const { return context_.pressure(); }
 
   // ---- End, commands ----
 
@@ -170,6 +175,9 @@ class Stack final : public Connector {
   void update_listing(Socket& socket);
   void leave_listing(Socket& socket);
   void release(Socket& socket);
+  void end_relief();
+  void look_for_stuck(Socket& socket, Instant now);
+  void shed(Socket& socket);
   [[nodiscard]] ConnectionInfo info_of(const Socket& socket) const;
   void count(CounterIndex index) const { context_.counters.add(index); }
 
@@ -187,6 +195,9 @@ class Stack final : public Connector {
   IntrusiveList<Socket, &Socket::event_link> events_;
   SocketQueue time_wait_;
   std::uint32_t time_wait_count_ = 0;
+  Socket* stuck_ = nullptr;        ///< The worst of those that relief has looked at in this round.
+  std::uint32_t relief_hand_ = 0;  ///< Where it goes on.
+  bool relieving_ = false;
   Instant now_;  ///< Of the last call that told the time: for calls of users, which happen in between.
   bool draining_ = false;
 };

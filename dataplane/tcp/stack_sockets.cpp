@@ -16,6 +16,7 @@ Socket* Stack::acquire_socket(const FlowKey& flow) {
   Socket* socket = sockets_.acquire(*this, flow, flows_.hash(flow), context_.memory.slices);
   if (socket == nullptr) return nullptr;
   flows_.insert(*socket);
+  context_.update_fair_share(sockets_.in_use());
   context_.counters.set(CounterIndex::sockets_in_use, sockets_.in_use());
   return socket;
 }
@@ -26,8 +27,10 @@ void Stack::release(Socket& socket) {
   if (dirty_.contains(socket)) dirty_.remove(socket);
   if (events_.contains(socket)) events_.remove(socket);
   wheel_.cancel(socket);
+  if (stuck_ == &socket) stuck_ = nullptr;
   socket.connection.drop_buffers(context_);
   sockets_.release(&socket);
+  context_.update_fair_share(sockets_.in_use());
   context_.counters.set(CounterIndex::sockets_in_use, sockets_.in_use());
 }
 
