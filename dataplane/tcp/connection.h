@@ -180,7 +180,11 @@ class Connection {
   void on_fin(Context& context, Instant now);
   void on_consumed(const Context& context, Instant now);
   void release_reassembly(Context& context);
-  [[nodiscard]] Bytes free_receive_space(const Context& context) const;
+  struct ReceiveSpace {
+    Bytes window_max;  ///< The largest window that may be offered now.
+    Bytes free;        ///< The window that is free of what waits to be read.
+  };
+  [[nodiscard]] ReceiveSpace receive_space(const Context& context) const;
   enum class WindowGrowth : std::uint8_t { allowed, frozen };
   std::uint16_t advertise_window(const Context& context, WindowGrowth growth);
   std::uint16_t advertise_first_window(const Context& context);

@@ -111,7 +111,7 @@ InputResult Connection::on_syn_sent(Context& context, const SegmentView& segment
   ack_now_ = true;
   if (segment.payload_bytes > 0 || segment.has(flag::fin)) {
     receive_.edge =
-        receive_.nxt + std::min(free_receive_space(context), Bytes{UINT16_MAX});  // what our SYN said
+        receive_.nxt + std::min(receive_space(context).free, Bytes{UINT16_MAX});  // what our SYN said
     SegmentView rest = segment;
     rest.seq += 1;
     rest.flags = static_cast<std::uint8_t>(rest.flags & ~flag::syn);

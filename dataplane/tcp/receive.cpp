@@ -184,34 +184,39 @@ void Connection::release_reassembly(Context& context) {
 
 // ---- The window that we offer ----------------------------------------------------------------------------
 
-Bytes Connection::free_receive_space(const Context& context) const {
+/// The buffer, or what a window field can say of it: 65,535 octets without scaling (RFC 7323 2.2). What is
+/// beyond cannot be offered, so it makes no difference to the peer either.
+Connection::ReceiveSpace Connection::receive_space(const Context& context) const {
   const Bytes limit = context.receive_limit(mss_own_);
-  return limit - std::min(limit, readable_.size());
+  const Bytes window_max = std::min(limit, Bytes{UINT16_MAX} << receive_scale_);
+  return {window_max, std::min(limit - std::min(limit, readable_.size()), window_max)};
 }
 
 /// The reader took something. A window update of its own is due only when it makes a difference to the peer:
-/// half the buffer, or a first full segment after the window was closed (RFC 9293 3.8.6.2.2). Otherwise the
+/// half the window, or a first full segment after the window was closed (RFC 9293 3.8.6.2.2). Otherwise the
 /// next ACK says it.
 void Connection::on_consumed(const Context& context, Instant now) {
   unread_since_ms_ = milliseconds(now);
   if (!can_receive()) return;
-  const Seq target = receive_.nxt + free_receive_space(context);
+  const ReceiveSpace space = receive_space(context);
+  const Seq target = receive_.nxt + space.free;
   if (target <= receive_.edge) return;
   const Bytes gain = target - receive_.edge;
   const Bytes known = receive_.edge - receive_.nxt;
-  const Bytes half = context.receive_limit(mss_own_) / 2;
+  const Bytes half = space.window_max / 2;
   if (gain < half && (known >= mss_own_ || gain < std::min<Bytes>(mss_own_, half))) return;
   ack_now_ = true;
   signal(signal::output);
 }
 
 /// The window field of the next segment; moves the right edge. It moves forward only by a full segment or
-/// half the buffer (RFC 9293 3.8.6.2.2, receiver's silly window avoidance), and never back (3.8.6, SHLD-14).
+/// half the window (RFC 9293 3.8.6.2.2, receiver's silly window avoidance), and never back (3.8.6, SHLD-14).
 /// Rounding to the scale goes up, since down would move it back; that offers up to 127 octets too many.
 std::uint16_t Connection::advertise_window(const Context& context, WindowGrowth growth) {
-  const Seq target = receive_.nxt + free_receive_space(context);
+  const ReceiveSpace space = receive_space(context);
+  const Seq target = receive_.nxt + space.free;
   if (growth == WindowGrowth::allowed && target > receive_.edge &&
-      target - receive_.edge >= std::min<Bytes>(mss_own_, context.receive_limit(mss_own_) / 2)) {
+      target - receive_.edge >= std::min<Bytes>(mss_own_, space.window_max / 2)) {
     receive_.edge = target;
   }
   const std::uint32_t unit = 1u << receive_scale_;
@@ -223,7 +228,7 @@ std::uint16_t Connection::advertise_window(const Context& context, WindowGrowth 
 
 /// The window of a SYN, which is not scaled (RFC 7323 2.2).
 std::uint16_t Connection::advertise_first_window(const Context& context) {
-  const auto field = static_cast<std::uint16_t>(std::min<Bytes>(free_receive_space(context), UINT16_MAX));
+  const auto field = static_cast<std::uint16_t>(std::min<Bytes>(receive_space(context).free, UINT16_MAX));
   receive_.edge = receive_.nxt + field;
   return field;
 }
