@@ -6,6 +6,16 @@
 
 namespace byway::tcp {
 
+namespace {
+
+/// RFC 5681 3.2 step 4 lets every duplicate ACK add a segment to the window, because one has left the
+/// network. No more can have left it than were out when the loss was found, twice the threshold that was set
+/// then. A peer may send as many duplicates as it likes (Savage et al., 1999), so the window ends at half of
+/// what was out and all of what was out.
+constexpr Bytes inflation_max_thresholds = 1 + 2;
+
+}  // namespace
+
 /// False: the segment is to be dropped.
 bool Connection::on_acknowledgment(Context& context, const SegmentView& segment, Instant now) {
   // RFC 5961 5.2: neither beyond what we sent nor further back than the largest window that the peer offered.
@@ -89,8 +99,8 @@ void Connection::on_duplicate_ack(Context& context) {
       retransmit_owed_ = true;
       break;
     case Recovery::Verdict::inflate:
-      // RFC 5681 3.2 step 4. No more than was out can have left the network, whatever the peer says.
-      congestion_.set_window(std::min(congestion_.window() + mss_, congestion_.threshold() + flight));
+      congestion_.set_window(
+          std::min(congestion_.window() + mss_, inflation_max_thresholds * congestion_.threshold()));
       break;
   }
   signal(signal::output);
