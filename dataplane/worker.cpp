@@ -8,9 +8,31 @@
 #include <algorithm>
 #include <ctime>
 
+#include "dataplane/net/cursor.h"
 #include "dataplane/tx_frame.h"
 
 namespace byway {
+
+namespace {
+
+/// Where a TCP header has its sequence number (RFC 9293 3.1).
+constexpr std::size_t sequence_offset = 4;
+
+bool is_hard(net::ErrorKind kind) {
+  switch (kind) {
+    case net::ErrorKind::host_unreachable:
+    case net::ErrorKind::protocol_unreachable:
+    case net::ErrorKind::port_unreachable:
+    case net::ErrorKind::prohibited:
+      return true;
+    case net::ErrorKind::net_unreachable:
+    case net::ErrorKind::packet_too_big:
+      break;
+  }
+  return false;
+}
+
+}  // namespace
 
 Worker::Worker(const WorkerOptions& options, WorkerShared& shared, BufferPool& buffers,
                Application& application, WorkerCounterBlocks counters)
@@ -140,6 +162,17 @@ void Worker::hand_up(std::span<net::RxFrame> frames, Instant now) {
                    static_cast<std::uint8_t>(packet.traffic_class & ecn_mask), std::move(packet.payload)};
   }
   stack_.on_burst({segments.data(), ingress_.segment_count}, now);
+  for (const net::IcmpError& error : std::span(ingress_.errors).first(ingress_.error_count)) {
+    undeliverable(error, now);
+  }
+}
+
+/// Also net::FrameSink: a next hop that does not answer.
+void Worker::undeliverable(const net::IcmpError& error, Instant now) {
+  if (error.protocol != static_cast<std::uint8_t>(net::Protocol::tcp)) return;
+  const std::uint8_t* tcp = error.transport.data();  // two TCP ports and the sequence number
+  const tcp::FlowKey flow{error.source, error.destination, net::load_be16(tcp), net::load_be16(tcp + 2)};
+  stack_.on_delivery_error({flow, tcp::Seq{net::load_be32(tcp + 4)}, is_hard(error.kind)}, now);
 }
 
 std::uint32_t Worker::deliver_events(Instant now) {
@@ -156,7 +189,10 @@ std::uint32_t Worker::flush_connections(Instant now) {
     packet.destination = segment_.remote;
     packet.traffic_class = segment_.ecn;
     packet.header = segment_.header_span();
-    static_cast<void>(host_.send(packet, std::move(segment_.payload), now));
+    if (host_.send(packet, std::move(segment_.payload), now) == net::SendResult::unreachable) {
+      const tcp::Seq seq{net::load_be32(&segment_.header[sequence_offset])};
+      stack_.on_delivery_error({segment_.flow(), seq, true}, now);
+    }
     ++sent;
   }
   return sent;

@@ -128,6 +128,7 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
 
   // net::FrameSink
   bool transmit(net::LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload) override;
+  void undeliverable(const net::IcmpError& error, Instant now) override;
   // tcp::RouteSource
   [[nodiscard]] std::optional<tcp::Route> route_to(const net::IpAddress& remote) const override;
   [[nodiscard]] bool is_home(const tcp::FlowKey& flow) const override;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "dataplane/net/icmp.h"
 #include "dataplane/net/parse.h"
 #include "dataplane/rope.h"
 
@@ -16,6 +17,13 @@ class FrameSink {
   /// the sink's from here on. False: no buffer or no room; the frame is lost as it would be on a wire, and
   /// the caller counts it.
   virtual bool transmit(LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload) = 0;
+  /// A packet that waited for its next hop's address is dropped: nobody answered. The host says it in the
+  /// form of the ICMP error that a router would send (host unreachable, RFC 1812 5.2.7.1). Called while
+  /// timers fire.
+  virtual void undeliverable(const IcmpError& error, Instant now) {
+    static_cast<void>(error);
+    static_cast<void>(now);
+  }
 
  protected:
   ~FrameSink() = default;

@@ -328,6 +328,12 @@ void Host::send_waiting(LinkIndex link, const MacAddress& to, std::span<std::uin
   static_cast<void>(transmit(link, header, std::move(payload)));
 }
 
+void Host::give_up(std::span<const std::uint8_t> header, Instant now) {
+  IcmpError error;
+  error.kind = ErrorKind::host_unreachable;
+  if (quote(header.subspan(ethernet_header_bytes), error)) sink_.undeliverable(error, now);
+}
+
 // ---- ARP, outwards ---------------------------------------------------------------------------------------
 
 void Host::send_arp(LinkIndex link, const MacAddress& to, const ArpPacket& packet) {

@@ -142,6 +142,7 @@ class Host final : private NeighborOutput {
   void solicit(LinkIndex link, const IpAddress& address, const MacAddress& to) override;
   void send_waiting(LinkIndex link, const MacAddress& to, std::span<std::uint8_t> header,
                     Rope&& payload) override;
+  void give_up(std::span<const std::uint8_t> header, Instant now) override;
 
   Memory memory_;
   TimerWheel& wheel_;

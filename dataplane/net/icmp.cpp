@@ -51,9 +51,11 @@ bool kind_of_unreachable(std::uint8_t code, ErrorKind& kind) {
   }
 }
 
-/// The packet that an error quotes: its header and at least 8 bytes of its payload (RFC 1122 3.2.2). It is
-/// cut off by design, so the checks of parse_ipv4 on lengths and checksum do not apply.
-bool parse_quoted(std::span<const std::uint8_t> quoted, IcmpError& error) {
+}  // namespace
+
+/// Of a packet in an ICMP message there are its header and at least 8 bytes of its payload (RFC 1122 3.2.2).
+/// It is cut off by design, so the checks of parse_ipv4 on lengths and checksum do not apply.
+bool quote(std::span<const std::uint8_t> quoted, IcmpError& error) {
   if (quoted.size() < ipv4_header_bytes || quoted[0] >> 4 != 4) return false;
   const std::size_t header_bytes = std::size_t{quoted[0] & 15u} * 4;
   if (header_bytes < ipv4_header_bytes || quoted.size() < header_bytes + error.transport.size()) return false;
@@ -65,8 +67,6 @@ bool parse_quoted(std::span<const std::uint8_t> quoted, IcmpError& error) {
   std::memcpy(error.transport.data(), &quoted[header_bytes], error.transport.size());
   return true;
 }
-
-}  // namespace
 
 DropReason parse_icmp(std::span<const std::uint8_t> message, IcmpKind& kind, IcmpError& error) {
   if (message.size() < icmp_header_bytes || checksum(message) != 0) {
@@ -88,8 +88,7 @@ DropReason parse_icmp(std::span<const std::uint8_t> message, IcmpKind& kind, Icm
   if (type == type_destination_unreachable && error.kind == ErrorKind::packet_too_big) {
     error.mtu = load_be16(&message[6]);
   }
-  return parse_quoted(message.subspan(icmp_header_bytes), error) ? DropReason::none
-                                                                 : DropReason::icmp_malformed;
+  return quote(message.subspan(icmp_header_bytes), error) ? DropReason::none : DropReason::icmp_malformed;
 }
 
 void make_echo_reply(std::span<std::uint8_t> message) {

@@ -39,6 +39,10 @@ enum class IcmpKind : std::uint8_t { echo_request, error };
 /// What an ICMP message for us is. none: `kind` is set, and for an error `error` as well.
 [[nodiscard]] DropReason parse_icmp(std::span<const std::uint8_t> message, IcmpKind& kind, IcmpError& error);
 
+/// Fills what `error` says of the packet that it is about from the first bytes of that packet. False: they
+/// are too few, or it is a fragment without a transport header.
+[[nodiscard]] bool quote(std::span<const std::uint8_t> packet, IcmpError& error);
+
 /// Turns an echo request (checked by parse_icmp) into its answer in place: type and checksum change, the data
 /// stays (RFC 792, RFC 1122 3.2.2.6).
 void make_echo_reply(std::span<std::uint8_t> message);

@@ -76,8 +76,8 @@ bool Neighbors::make_room() {
 }
 
 void Neighbors::remove(Entry& entry) {
+  BYWAY_ASSERT(entry.pending == nullptr);
   wheel_.cancel(entry);
-  drop_pending(entry);
   Entry** at = &bucket_of(entry.link, entry.address);
   while (*at != &entry) at = &(*at)->next_in_bucket;
   *at = entry.next_in_bucket;
@@ -188,7 +188,7 @@ void Neighbors::on_timer(Entry& entry, Instant now) {
   }
   entry.state = State::failed;
   counters_.add(Counter::neighbors_failed);
-  drop_pending(entry);
+  drop_pending(entry, now);
   wheel_.arm(entry, now + neighbor_failed_time);
 }
 
@@ -202,10 +202,11 @@ void Neighbors::flush_pending(Entry& entry) {
   }
 }
 
-void Neighbors::drop_pending(Entry& entry) {
+void Neighbors::drop_pending(Entry& entry, Instant now) {
   entry.pending_count = 0;
   while (Pending* place = entry.pending) {
     entry.pending = place->next;
+    output_.give_up({place->header.data(), place->header_bytes}, now);
     pending_places_.release(place);
     counters_.add(Counter::drop_tx_unreachable);
   }

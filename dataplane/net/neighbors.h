@@ -54,6 +54,8 @@ class NeighborOutput {
   /// Sends a packet that waited: `header` lacks only its destination MAC address.
   virtual void send_waiting(LinkIndex link, const MacAddress& to, std::span<std::uint8_t> header,
                             Rope&& payload) = 0;
+  /// Tells of a packet that waited in vain; `header` begins with Ethernet, as send_waiting would get it.
+  virtual void give_up(std::span<const std::uint8_t> header, Instant now) = 0;
 
  protected:
   ~NeighborOutput() = default;
@@ -122,7 +124,7 @@ class Neighbors {
   void solicit(Entry& entry, Instant now);
   void on_timer(Entry& entry, Instant now);
   void flush_pending(Entry& entry);
-  void drop_pending(Entry& entry);
+  void drop_pending(Entry& entry, Instant now);
   static void fire(Timer& timer, Instant now);
 
   TimerWheel& wheel_;

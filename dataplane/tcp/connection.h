@@ -66,6 +66,8 @@ class Connection {
   // ---- Segments (input.cpp, output.cpp) ----
   [[nodiscard]] InputResult on_segment(Context& context, const SegmentView& segment, Slice payload,
                                        Instant now);
+  /// The network could not deliver the segment at `seq` (Stack::on_delivery_error).
+  void on_delivery_error(Context& context, Seq seq, bool is_hard);
   /// Fills in all fields of `header` but the TCP ports, and `payload` (empty before). False: nothing to send
   /// until the next segment, call or deadline.
   [[nodiscard]] bool next_segment(Context& context, HeaderFields& header, Rope& payload, Instant now);

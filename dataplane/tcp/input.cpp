@@ -36,6 +36,18 @@ InputResult Connection::on_segment(Context& context, const SegmentView& segment,
   return on_synchronized(context, segment, std::move(payload), now);
 }
 
+/// RFC 5927 4: the sequence number must be of what is out. RFC 1122 4.2.3.9 would let hard errors end
+/// connections, RFC 5927 5.2 advises against it: only a connect is ended, by those too that RFC 1122 calls
+/// soft (RFC 5461 3: nobody can wait for it better than who may try another address).
+void Connection::on_delivery_error(Context& context, Seq seq, bool is_hard) {
+  if (state_ == State::closed || seq < send_.una || seq >= send_.max) {
+    context.count(CounterIndex::drop_bad_delivery_error);
+    return;
+  }
+  context.count(CounterIndex::delivery_errors);
+  if (state_ == State::syn_sent && is_hard) end(context, StreamEnd::unreachable);
+}
+
 // ---- The expected segment --------------------------------------------------------------------------------
 
 /// Header prediction (Jacobson, 1990): next in order, nothing but ACK and PSH, an ACK of what is out, and no

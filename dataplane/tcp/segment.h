@@ -16,6 +16,7 @@
 
 #include "dataplane/net/address.h"
 #include "dataplane/rope.h"
+#include "dataplane/tcp/flow_key.h"
 #include "dataplane/tcp/seq.h"
 
 namespace byway::tcp {
@@ -119,6 +120,10 @@ struct SegmentOut {
   alignas(4) std::array<std::uint8_t, header_bytes_max> header{};
   Rope payload;  ///< Shared with the retransmission queue; may consist of several slices.
 
+  [[nodiscard]] FlowKey flow() const {
+    return {local, remote, static_cast<std::uint16_t>(header[0] << 8 | header[1]),
+            static_cast<std::uint16_t>(header[2] << 8 | header[3])};
+  }
   [[nodiscard]] std::span<const std::uint8_t> header_span() const {
     return std::span(header).first(header_bytes);
   }

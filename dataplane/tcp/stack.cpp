@@ -192,6 +192,17 @@ void Stack::dispatch(Incoming& incoming, const SegmentView& segment, const FlowK
   }
 }
 
+void Stack::on_delivery_error(const DeliveryError& error, Instant now) {
+  now_ = now;
+  Socket* socket = flows_.find(error.flow);
+  if (socket == nullptr) {
+    count(CounterIndex::drop_bad_delivery_error);
+    return;
+  }
+  socket->connection.on_delivery_error(context_, error.seq, error.is_hard);
+  settle(*socket);
+}
+
 /// A segment without a connection: RFC 9293 3.10.7.1 and 3.10.7.2.
 void Stack::on_stranger(const SegmentView& segment, const FlowKey& flow, Instant now) {
   if (!is_possible_peer(flow.remote) || flow.remote_port == 0 || flow.local_port == 0) {

@@ -63,6 +63,17 @@ struct Incoming {
   Slice tcp;             ///< TCP header and payload in one slice.
 };
 
+/// What the network says of a segment of ours: an ICMP error, or that its next hop does not answer. Nothing
+/// in it is authenticated.
+struct DeliveryError {
+  FlowKey flow;
+  Seq seq;  ///< Of the segment that was not delivered.
+  /// No answer is to be expected from where it went: unreachable host, protocol or TCP port, or prohibited.
+  /// Not an unreachable network or an exceeded time to live, which routers say while they look for another
+  /// way.
+  bool is_hard = false;
+};
+
 /// One connection as the `connections` command shows it.
 struct ConnectionInfo {
   FlowKey flow;
@@ -116,6 +127,9 @@ class Stack final : public Connector {
   void on_burst(std::span<Incoming> burst, Instant now);
   void on_segment(const net::IpAddress& source, const net::IpAddress& target, std::uint8_t ecn, Slice tcp,
                   Instant now);
+  /// Ends a connect that is under way; everything else goes on (RFC 5927 5.2: who guesses the numbers must
+  /// not end a connection), and ends by its time-outs.
+  void on_delivery_error(const DeliveryError& error, Instant now);
   /// Tells handlers and acceptors what happened, for at most `sockets_max` sockets; true: more are waiting.
   bool deliver_events(Instant now, std::uint32_t sockets_max = UINT32_MAX);
   /// Builds the next segment that may be sent. False: nothing to send now; `out.payload` is empty.

@@ -9,6 +9,14 @@ import subprocess
 
 from harness import GATEWAY, SPLIT, Bed, main, program, wait_until
 
+# Nobody has the first backend's address; the second is behind a router that has no way to it.
+UNREACHABLE = """\
+listener default/demo/http 80
+backend default/absent:80 10.80.1.99:8080
+backend default/behind:80 10.99.0.1:8080
+route default/absent prefix=/absent to default/absent:80
+route default/behind prefix=/behind to default/behind:80
+"""
 PROBE = str(pathlib.Path(__file__).with_name("probe.py"))
 
 
@@ -98,6 +106,21 @@ def test_an_interface_that_is_not_there_ends_with_code_1_and_its_name(fresh_bed)
                             capture_output=True, text=True, timeout=20, check=False)
     assert result.returncode == 1, result.stderr
     assert "port client" in result.stderr and "iface=nowhere" in result.stderr, result.stderr
+
+
+def test_a_connect_ends_before_its_timeout_when_arp_or_icmp_say_that_it_is_hopeless(fresh_bed):
+    for command in (["sysctl", "-qw", "net.ipv4.ip_forward=1"], ["ip", "route", "add", "unreachable", "10.99.0.1"]):
+        subprocess.run(fresh_bed.network.inside("v1", command), check=True)
+    fresh_bed.processes.stop("dataplane")
+    fresh_bed.node = lambda text: text + "routes: [{to: 10.99.0.0/24, via: 10.80.1.2}]\n"
+    fresh_bed.start_dataplane()
+    for number, path in enumerate(("/behind", "/absent"), start=1):
+        fresh_bed.publish(UNREACHABLE)
+        result = fresh_bed.curl(path, "-o", "/dev/null", "-w", "%{http_code}")
+        assert result.stdout == "503", result
+        for name, value in (("tcp_closed_unreachable", number), ("http_upstream_connect_timeout", 0)):
+            shown = fresh_bed.publish(UNREACHABLE, metric=f"byway_{name}_total").split()[-1]
+            assert int(shown) == value, f"{path}: {name} {shown}"
 
 
 def test_a_second_signal_ends_at_once(fresh_bed):

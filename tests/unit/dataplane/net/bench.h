@@ -133,7 +133,9 @@ class Catcher final : public FrameSink {
     sent.push_back({link, std::move(bytes)});
     return true;
   }
+  void undeliverable(const IcmpError& error, Instant) override { errors.push_back(error); }
   std::deque<Sent> sent;
+  std::vector<IcmpError> errors;
   bool full = false;
 };
 

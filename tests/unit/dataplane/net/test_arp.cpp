@@ -238,3 +238,28 @@ TEST_CASE("own addresses are bounded") {
   CHECK(addresses.find(IpAddress::from_v4({7919})) != nullptr);
   CHECK(addresses.find(IpAddress::from_v4({7918})) == nullptr);
 }
+
+TEST_CASE("packets that waited for a next hop that does not answer are told of as unreachable") {
+  Bench bench;
+  Rope nothing(bench.slices);
+  const Frame header = tcp_bytes("");
+  Outgoing out;
+  out.source = ip("10.0.0.1");
+  out.destination = ip("10.0.0.99");
+  out.header = header;
+  CHECK(bench.host.send(out, std::move(nothing), bench.now) == SendResult::sent);
+  CHECK(bench.send("10.0.0.98") == SendResult::sent);
+  bench.receive(arp_frame({.sender_mac = other_mac, .sender_ip = "10.0.0.98"}));
+  for (int i = 0; i < 29; ++i) bench.pass(100ms);
+  CHECK(bench.wire.errors.empty());
+  for (int i = 0; i < 6; ++i) bench.pass(100ms);
+  REQUIRE(bench.wire.errors.size() == 1);
+  const IcmpError& error = bench.wire.errors[0];
+  CHECK(error.kind == ErrorKind::host_unreachable);
+  CHECK(error.source == ip("10.0.0.1"));
+  CHECK(error.destination == ip("10.0.0.99"));
+  CHECK(error.protocol == 6);
+  CHECK(load_be16(&error.transport[0]) == 40000);
+  CHECK(load_be16(&error.transport[2]) == 80);
+  CHECK(bench.count(Counter::drop_tx_unreachable) == 1);
+}
