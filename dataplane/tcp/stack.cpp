@@ -318,10 +318,7 @@ void Stack::drain() {
 
 void Stack::abort_all(Instant now) {
   now_ = now;
-  sockets_.visit_some(0, UINT32_MAX, [this](Socket& socket) {
-    socket.connection.abort(context_, StreamEnd::drained);
-    settle(socket);
-  });
+  sockets_.visit_some(0, UINT32_MAX, [this](Socket& socket) { end_now(socket, StreamEnd::drained); });
 }
 
 std::uint32_t Stack::connection_count() const {

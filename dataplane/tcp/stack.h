@@ -188,6 +188,7 @@ class Stack final : public Connector {
   void settle(Socket& socket);
   void update_listing(Socket& socket);
   void leave_listing(Socket& socket);
+  void end_now(Socket& socket, StreamEnd reason);
   void release(Socket& socket);
   void end_relief();
   void look_for_stuck(Socket& socket, Instant now);

@@ -42,8 +42,7 @@ void Stack::look_for_stuck(Socket& socket, Instant now) {
 void Stack::shed(Socket& socket) {
   stuck_ = nullptr;
   if (socket.connection.stuck_for(now_) < stuck_min) return;  // it has moved since it was looked at
-  socket.connection.abort(context_, StreamEnd::no_memory);
-  settle(socket);
+  end_now(socket, StreamEnd::no_memory);
 }
 
 }  // namespace byway::tcp

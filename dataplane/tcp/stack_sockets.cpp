@@ -55,6 +55,14 @@ void Stack::abort(Socket& socket) {
   mark_dirty(socket);
 }
 
+/// Ends a connection that its user has not given up. One that had ended already, with octets that are still
+/// to be read, loses them, so that its user can hear of the end.
+void Stack::end_now(Socket& socket, StreamEnd reason) {
+  socket.connection.abort(context_, reason);
+  if (socket.attached && (socket.pending & pending::closed) != 0) mark_event(socket);
+  settle(socket);
+}
+
 // ---- Events ----------------------------------------------------------------------------------------------
 
 void Stack::on_timer(Timer& timer, Instant now) {

@@ -179,6 +179,11 @@ class Peer {
     header.seq += offset;
     return bench_.receive(header, payload);
   }
+  bool finish() {
+    const HeaderFields header = fields(flag::ack | flag::fin);
+    ++next_.value;
+    return bench_.receive(header);
+  }
   bool acknowledge(Seq upto) {
     acknowledged = upto;
     return bench_.receive(fields(flag::ack));
