@@ -62,6 +62,9 @@ class Stream {
   virtual void discard(Bytes count) = 0;
   /// Makes the first `count` readable bytes lie in one slice (Rope::coalesce_front). False: no memory.
   [[nodiscard]] virtual bool coalesce(Bytes count) = 0;
+  /// The peer can send no more, or less than a segment, before something is read: who waits for more must
+  /// read.
+  [[nodiscard]] virtual bool is_receive_full() const = 0;
   /// The peer will send nothing after what is readable now.
   [[nodiscard]] virtual bool peer_finished() const = 0;
 

@@ -13,6 +13,7 @@ Proxy::Proxy(const ProxySeams& seams, const ProxyOptions& options)
                .node_addresses = options.node_addresses,
                .random = Random(options.random_seed),
                .wall_seconds = seams.wall_seconds,
+               .held_heads = {.buffers_max = options.held_head_buffers_max},
                .pool = upstream::Pool(options.upstream_max),
                .balancer = upstream::Balancer(seams.slots)},
       downstreams_(options.downstream_max),

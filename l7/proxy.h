@@ -40,6 +40,7 @@ struct ProxyOptions {
   std::uint32_t downstream_max = 16'384;  ///< connections of clients; more are reset
   std::uint32_t exchanges_max = 16'384;   ///< requests in progress; more are answered 503
   std::uint32_t upstream_max = 16'384;  ///< connections to endpoints, kept ones included; more: 503, flag UO
+  std::uint32_t held_head_buffers_max = 2048;  ///< for long heads that are incomplete (http1/head_reader.h)
   /// The node's own addresses: listeners without addresses listen there. The memory outlives the proxy.
   std::span<const net::IpAddress> node_addresses{};
   std::uint64_t random_seed = 0;  ///< different for each worker

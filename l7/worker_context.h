@@ -14,6 +14,7 @@
 #include "dataplane/stream.h"
 #include "dataplane/timer_wheel.h"
 #include "l7/http1/date.h"
+#include "l7/http1/head_reader.h"
 #include "l7/http1/write.h"
 #include "l7/limits.h"
 #include "l7/message.h"
@@ -65,6 +66,7 @@ struct WorkerContext {
   Random random;
   /// Seconds since 1970, kept by another thread; null: the time of day is not known.
   const std::atomic<std::int64_t>* wall_seconds;
+  http1::HeldHeads held_heads;
 
   Instant now{};                      ///< of this round
   const shm::LiveSet* set = nullptr;  ///< what requests are routed by; null before the first

@@ -83,6 +83,12 @@ class Connection {
   [[nodiscard]] bool coalesce(const Context& context, Bytes count) {
     return readable_.coalesce_front(count, context.memory.buffers);
   }
+  /// The window that the peer knows of is less than a segment, or what else comes will be dropped for its
+  /// connection's share of the memory (limits.h, "Memory", rule 2).
+  [[nodiscard]] bool is_receive_full(const Context& context) const {
+    return can_receive() && (receive_.edge - receive_.nxt < mss_own_ ||
+                             readable_.slice_count() >= context.received_slices_max());
+  }
   [[nodiscard]] bool peer_finished() const { return fin_received_; }
   [[nodiscard]] Bytes writable(const Context& context) const;
   Bytes write(const Context& context, Rope& data, Instant now);

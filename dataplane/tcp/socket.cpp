@@ -18,6 +18,10 @@ void Socket::discard(Bytes count) {
   stack.on_read(*this);
 }
 
+bool Socket::is_receive_full() const {
+  return connection.is_receive_full(stack.context_);
+}
+
 bool Socket::coalesce(Bytes count) {
   return connection.coalesce(stack.context_, count);
 }

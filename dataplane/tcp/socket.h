@@ -38,6 +38,7 @@ class Socket final : public Stream, public Timer {
   Bytes take(Bytes count, Rope& target) override;
   void discard(Bytes count) override;
   [[nodiscard]] bool coalesce(Bytes count) override;
+  [[nodiscard]] bool is_receive_full() const override;
   [[nodiscard]] bool peer_finished() const override { return connection.peer_finished(); }
   [[nodiscard]] Bytes writable() const override;
   Bytes write(Rope& data) override;

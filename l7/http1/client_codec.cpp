@@ -5,7 +5,7 @@
 namespace byway::l7::http1 {
 
 ClientCodec::ClientCodec(WorkerContext& context, std::uint64_t endpoint_id)
-    : Codec(context.memory.slices, nullptr),
+    : Codec(context.memory.slices, context.held_heads, nullptr),
       Timer(&ClientCodec::on_timer),
       context_(context),
       endpoint_id_(endpoint_id),
@@ -133,7 +133,9 @@ HeadResult ClientCodec::read_response_head(ResponseHead& head, const char*& base
                             {context_.scratch.gathered.get(), gathered_head_bytes}, base)) {
     case ParseResult::incomplete:
       if (stream_->peer_finished()) return HeadResult::truncated;
-      return head_reader_.hold(*stream_, context_.memory) ? HeadResult::incomplete : HeadResult::no_memory;
+      if (head_reader_.hold(*stream_, context_.memory)) return HeadResult::incomplete;
+      context_.telemetry.count(Counter::heads_not_held);
+      return HeadResult::no_memory;
     case ParseResult::error:
       context_.telemetry.count(counter_of(parser.refusal()));
       return HeadResult::invalid;

@@ -52,7 +52,8 @@ class Codec {
   [[nodiscard]] Stream& stream() const { return *stream_; }
 
  protected:
-  Codec(SlicePool& slices, Stream* stream) : stream_(stream), unsent_(slices), head_reader_(slices) {}
+  Codec(SlicePool& slices, HeldHeads& held_heads, Stream* stream)
+      : stream_(stream), unsent_(slices), head_reader_(slices, held_heads) {}
   ~Codec() = default;
 
   /// A head has been read whose content follows.

@@ -1,11 +1,6 @@
 #include "l7/http1/head_reader.h"
 
-#include "dataplane/tcp/limits.h"
-
 namespace byway::l7::http1 {
-
-static_assert(2 * hold_bytes_min <= tcp::receive_buffer_bytes_pressed,
-              "the peer must be able to send so much");
 
 // Also searches what has not been searched for LF LF and LF CR LF: the end of a head, or bytes that the
 // parser refuses.
@@ -41,37 +36,42 @@ Bytes HeadReader::gather(const Rope& readable, std::span<char> scratch) const {
 }
 
 // The bytes are copied, since a peer that sends few octets a segment would pin a packet buffer for each.
-bool HeadReader::hold(Stream& stream, Memory memory) {
-  const Rope& readable = stream.readable();
-  if (readable.size() < hold_bytes_min) return true;
-  const Bytes size_before = held_.size();
+bool HeadReader::append_copy(const Rope& readable, Memory memory) {
   for (Bytes offset = 0; offset < readable.size();) {
     const Bytes size = std::min(readable.size() - offset, memory.buffers.buffer_bytes_max());
     Buffer* buffer = memory.buffers.allocate(size);
-    bool is_appended = false;
-    if (buffer != nullptr) {
-      readable.copy_to(offset, {buffer->memory, size});
-      is_appended = held_.append(Slice::adopt(buffer, buffer->memory, size));
-    }
-    if (!is_appended) {
-      held_.truncate(size_before);
-      return false;
-    }
+    if (buffer == nullptr) return false;
+    readable.copy_to(offset, {buffer->memory, size});
+    if (!held_.append(Slice::adopt(buffer, buffer->memory, size))) return false;
     offset += size;
   }
-  stream.discard(readable.size());
   return true;
 }
 
+bool HeadReader::hold(Stream& stream, Memory memory) {
+  const Rope& readable = stream.readable();
+  const bool is_due = readable.size() >= hold_bytes_min || stream.is_receive_full();
+  if (readable.empty() || !is_due) return true;
+  const Bytes buffer_bytes = memory.buffers.buffer_bytes_max();
+  if (all_.buffers + (readable.size() + buffer_bytes - 1) / buffer_bytes > all_.buffers_max) return false;
+  const Bytes size_before = held_.size();
+  const std::uint32_t slices_before = held_.slice_count();
+  const bool is_held = append_copy(readable, memory);
+  if (!is_held) held_.truncate(size_before);
+  all_.buffers += held_.slice_count() - slices_before;
+  if (is_held) stream.discard(readable.size());
+  return is_held;
+}
+
 void HeadReader::drop() {
-  held_.clear();
+  release();
   searched_bytes_ = attempted_bytes_ = ending_ = 0;
 }
 
 Bytes HeadReader::take_head(Bytes head_bytes) {
   BYWAY_ASSERT(head_bytes > held_.size());
   const Bytes rest = head_bytes - held_.size();
-  held_.clear();
+  release();
   return rest;
 }
 

@@ -20,14 +20,25 @@
 
 namespace byway::l7::http1 {
 
-/// So much of a head is left in the stream before it is taken out. Most heads that come in several segments
-/// stay below it and are never copied; one packet buffer is filled by it; and receive buffers are at least
-/// twice as large, under pressure too, so that the peer can always send as much.
+/// So much of a head is left in the stream before it is taken out, unless the stream is full before: most
+/// heads that come in several segments stay below it and are never copied, and one packet buffer is filled by
+/// it.
 inline constexpr Bytes hold_bytes_min = 2048;
+
+/// What all readers of one worker hold together, in buffers. Bounded, because those who send heads slowly and
+/// never end them would take all buffers otherwise.
+struct HeldHeads {
+  std::uint32_t buffers_max = 0;
+  std::uint32_t buffers = 0;
+};
 
 class HeadReader {
  public:
-  explicit HeadReader(SlicePool& slices) : held_(slices) {}
+  /// `all` outlives the reader.
+  HeadReader(SlicePool& slices, HeldHeads& all) : held_(slices), all_(all) {}
+  HeadReader(const HeadReader&) = delete;
+  HeadReader& operator=(const HeadReader&) = delete;
+  ~HeadReader() { release(); }
 
   /// Reads a head from what is held and the front of `readable`. `complete`: `head` and `base`, its first
   /// byte, are valid until `readable` or `scratch` change; the caller asks take_head() how much of it to drop
@@ -55,7 +66,7 @@ class HeadReader {
   }
 
   /// After `incomplete`: takes out of the stream what has come of a long head. At most head_bytes_max and one
-  /// portion are held, in buffers that are at least half full. False: no memory; nothing was changed.
+  /// portion are held. False: no memory, or all readers hold too much; nothing was changed.
   [[nodiscard]] bool hold(Stream& stream, Memory memory);
 
   /// After `complete`, of a head of `head_bytes`: forgets what was held of it, and says how much of it is to
@@ -71,8 +82,14 @@ class HeadReader {
  private:
   [[nodiscard]] bool is_attempt_due(const Rope& readable, std::size_t head_bytes_limit);
   [[nodiscard]] Bytes gather(const Rope& readable, std::span<char> scratch) const;
+  [[nodiscard]] bool append_copy(const Rope& readable, Memory memory);
+  void release() {
+    all_.buffers -= held_.slice_count();
+    held_.clear();
+  }
 
-  Rope held_;                  // the first bytes of the head, which the stream has no more
+  Rope held_;  // the first bytes of the head, which the stream has no more
+  HeldHeads& all_;
   Bytes searched_bytes_ = 0;   // were searched for an end; counted, as the next, from the head's first byte
   Bytes attempted_bytes_ = 0;  // were given to a parser
   std::uint8_t ending_ = 0;    // how much of LF CR LF stands before searched_bytes_

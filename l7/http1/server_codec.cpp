@@ -7,7 +7,7 @@
 namespace byway::l7::http1 {
 
 ServerCodec::ServerCodec(WorkerContext& context, Stream& stream)
-    : Codec(context.memory.slices, &stream),
+    : Codec(context.memory.slices, context.held_heads, &stream),
       Timer(&ServerCodec::on_timer),
       context_(context),
       idle_timeout_(downstream_idle_timeout) {
@@ -130,6 +130,7 @@ void ServerCodec::wait_for_head() {
     return close();
   }
   if (!head_reader_.hold(*stream_, context_.memory)) {
+    context_.telemetry.count(Counter::heads_not_held);
     return answer_and_close(status_of(ResponseFlag::OM), ResponseFlag::OM);
   }
   if (head_reader_.has_begun() && !is_reading_head_) {

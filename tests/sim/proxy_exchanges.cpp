@@ -28,21 +28,41 @@ constexpr std::uint32_t timers_per_second_max = 2'000;
 /// How often exchanges look for memory in one second: each a few times at first, and as often as events come.
 constexpr std::uint64_t waits_per_second_max = 300;
 
+/// Packet buffers that the gateway's stack is told of, and how many of them are free while memory is short.
+constexpr std::uint32_t buffers_total = 1'000;
+constexpr std::uint32_t buffers_free_high = buffers_total / tcp::supply_high_parts - 1;
+constexpr std::uint32_t buffers_free_critical = buffers_total / tcp::supply_critical_parts - 1;
+
+/// The gateway's worker counts in every round. With `has_relief` connections that are stuck may be reset, as
+/// it is when their buffers are what makes memory short; where nobody errs, only their windows are.
+void make_short(Host& host, tcp::Pressure pressure, bool has_relief) {
+  const std::uint32_t free = pressure == tcp::Pressure::critical ? buffers_free_critical : buffers_free_high;
+  host.on_round = [&host, free, has_relief](Instant now) {
+    host.stack.set_buffers(free, buffers_total);
+    if (has_relief) static_cast<void>(host.stack.relieve(now));
+  };
+}
+
+void make_plentiful(Host& host) {
+  host.on_round = nullptr;
+  host.stack.set_buffers(buffers_total, buffers_total);
+}
+
 void plan_spells(Network& network, Host& host, const ProxyWorld& world) {
   for (const MemorySpell& spell : world.spells) {
-    network.at(network.now() + spell.from, [&host, &network, spell] {
+    network.at(network.now() + spell.from, [&host, &network, &world, spell] {
       network.note(spell.has_no_buffers ? "gateway: no buffers" : "gateway: memory is short");
       if (spell.has_no_buffers)
         host.heap.fail_after(0);
       else
-        host.stack.set_pressure(spell.pressure);
+        make_short(host, spell.pressure, !world.is_clean);
     });
     network.at(network.now() + spell.from + spell.length, [&host, &network, spell] {
       network.note("gateway: memory is back");
       if (spell.has_no_buffers)
         host.heap.fail_after(UINT64_MAX);
       else
-        host.stack.set_pressure(tcp::Pressure::none);
+        make_plentiful(host);
     });
   }
 }

@@ -66,6 +66,8 @@ class MemoryStream final : public Stream {
       handler_->on_writable(*this);
     }
   }
+  /// From now on is_receive_full() says so.
+  void set_receive_full(bool is_full) { is_receive_full_ = is_full; }
   /// What was written stays in the send queue (bytes_sent() stands still) until this is undone.
   void hold_output(bool is_held) {
     if (!is_held) sent_bytes_ = written_bytes_;
@@ -105,6 +107,7 @@ class MemoryStream final : public Stream {
     BYWAY_ASSERT(is_open_ && !is_ended_);
     readable_.consume(count);
   }
+  [[nodiscard]] bool is_receive_full() const override { return is_receive_full_; }
   [[nodiscard]] bool coalesce(Bytes count) override { return readable_.coalesce_front(count, network_); }
   [[nodiscard]] bool peer_finished() const override { return peer_finished_; }
   [[nodiscard]] Bytes writable() const override {
@@ -170,6 +173,7 @@ class MemoryStream final : public Stream {
   std::uint64_t received_bytes_ = 0;
   Bytes room_ = unlimited;
   bool is_recording_ = true;
+  bool is_receive_full_ = false;
   bool is_connected_ = true;
   bool is_short_ = false;
   bool is_output_held_ = false;

@@ -99,6 +99,7 @@ WorkerParts Gateway::make_parts(std::uint32_t worker) {
   ProxyApplicationOptions options;
   options.worker = worker;
   options.connections_max = config_.connections;
+  options.buffers = config_.mbufs;
   options.random_seed = random_number();
   options.node_addresses = node_addresses_;
   options.wall_seconds = &wall_seconds_;

@@ -6,6 +6,10 @@ namespace byway::tools {
 
 namespace {
 
+/// The share of packet buffers for long heads that are incomplete: 68 of the longest, or 1,024 of 4 KiB, with
+/// the default of 16,384; too little to make memory short for the others.
+constexpr std::uint32_t held_heads_parts = 8;
+
 /// Calls `gone(x)` for what only `before` has and `come(x)` for what only `after` has; both are sorted.
 template <typename T, typename Gone, typename Come>
 void compare_sorted(std::span<const T> before, std::span<const T> after, Gone&& gone, Come&& come) {
@@ -45,6 +49,7 @@ void ProxyApplication::on_start(const WorkerServices& services, Instant now) {
   proxy_options.downstream_max = options_.connections_max;
   proxy_options.exchanges_max = options_.connections_max;
   proxy_options.upstream_max = options_.connections_max;
+  proxy_options.held_head_buffers_max = options_.buffers / held_heads_parts;
   proxy_options.node_addresses = options_.node_addresses;
   proxy_options.random_seed = options_.random_seed;
   proxy_ =

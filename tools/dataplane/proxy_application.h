@@ -23,6 +23,7 @@ inline constexpr Nanoseconds address_retirement = 1s;
 struct ProxyApplicationOptions {
   std::uint32_t worker = 0;
   std::uint32_t connections_max = 0;
+  std::uint32_t buffers = 0;  ///< packet buffers of this worker
   std::uint64_t random_seed = 0;
   std::span<const net::IpAddress> node_addresses;           ///< outlives the application
   const std::atomic<std::int64_t>* wall_seconds = nullptr;  ///< since 1970; outlives the application

@@ -14,6 +14,7 @@ struct Fixture {
   SlicePool slices{70'000};
   HeapProvider provider{1u << 17};
   std::vector<char> scratch = std::vector<char>(head_bytes_max + 3);
+  HeldHeads all_held{.buffers_max = 1000};
   RequestHead head;
   const char* base = nullptr;
   int attempts = 0;
@@ -33,7 +34,7 @@ TEST_CASE("a head in one slice is parsed where it lies") {
   Fixture f;
   Rope rope(f.slices);
   f.append(rope, request + "GET /b");
-  HeadReader reader(f.slices);
+  HeadReader reader(f.slices, f.all_held);
   REQUIRE(f.read(reader, rope) == ParseResult::complete);
   CHECK(f.base == rope.front().text().data());
   CHECK(f.head.bytes == request.size());
@@ -43,7 +44,7 @@ TEST_CASE("a head in many slices is put together") {
   Fixture f;
   for (std::size_t cut = 1; cut < request.size(); ++cut) {
     Rope rope(f.slices);
-    HeadReader reader(f.slices);
+    HeadReader reader(f.slices, f.all_held);
     f.append(rope, request.substr(0, cut));
     REQUIRE(f.read(reader, rope) == ParseResult::incomplete);
     CHECK(reader.has_begun());
@@ -58,7 +59,7 @@ TEST_CASE("a head in many slices is put together") {
 TEST_CASE("a head that comes byte by byte is complete with its last byte") {
   Fixture f;
   Rope rope(f.slices);
-  HeadReader reader(f.slices);
+  HeadReader reader(f.slices, f.all_held);
   for (std::size_t i = 0; i + 1 < request.size(); ++i) {
     f.append(rope, request.substr(i, 1));
     REQUIRE(f.read(reader, rope) == ParseResult::incomplete);
@@ -71,7 +72,7 @@ TEST_CASE("a bad head that comes byte by byte is refused at its end at the lates
   for (const std::string bad : {"GET /a HTTP/1.1\nHost: h\n\n", "GET /a HTTP/1.1\r\nHost : h\r\n\r\n"}) {
     Fixture f;
     Rope rope(f.slices);
-    HeadReader reader(f.slices);
+    HeadReader reader(f.slices, f.all_held);
     ParseResult result = ParseResult::incomplete;
     for (std::size_t i = 0; i < bad.size() && result == ParseResult::incomplete; ++i) {
       f.append(rope, bad.substr(i, 1));
@@ -85,7 +86,7 @@ TEST_CASE("a head beyond the bound is refused however it is cut") {
   for (const std::size_t piece : {std::size_t{1}, std::size_t{1460}, std::size_t{1} << 17}) {
     Fixture f;
     Rope rope(f.slices);
-    HeadReader reader(f.slices);
+    HeadReader reader(f.slices, f.all_held);
     std::string head = "GET / HTTP/1.1\r\nHost: h\r\n";
     while (head.size() <= head_bytes_max) head += "X-Padding: " + std::string(1000, 'x') + "\r\n";
     ParseResult result = ParseResult::incomplete;
@@ -103,7 +104,7 @@ TEST_CASE(
     Fixture f;
     HeapProvider buffers{2048};
     byway::test::MemoryStream stream(f.slices, f.provider, {}, {});
-    HeadReader reader(f.slices);
+    HeadReader reader(f.slices, f.all_held);
     std::string head = "POST /long HTTP/1.1\r\nHost: h\r\nContent-Length: 7\r\n";
     while (head.size() < head_bytes_max - 1100) head += "X-Padding: " + std::string(1000, 'x') + "\r\n";
     head += "\r\n";
@@ -138,7 +139,7 @@ TEST_CASE("a long head that cannot be held for want of memory stays in the strea
   Fixture f;
   HeapProvider buffers{2048};
   byway::test::MemoryStream stream(f.slices, f.provider, {}, {});
-  HeadReader reader(f.slices);
+  HeadReader reader(f.slices, f.all_held);
   stream.queue("GET /a HTTP/1.1\r\nHost: h\r\nX-Long: " + std::string(5000, 'x'));
   REQUIRE(f.read(reader, stream.readable()) == ParseResult::incomplete);
   buffers.fail_after(1);
@@ -156,7 +157,7 @@ TEST_CASE("a head that is dropped gives back what was held of it, and another ca
   Fixture f;
   HeapProvider buffers{2048};
   byway::test::MemoryStream stream(f.slices, f.provider, {}, {});
-  HeadReader reader(f.slices);
+  HeadReader reader(f.slices, f.all_held);
   stream.queue("GET /a HTTP/1.1\r\nX-Long: " + std::string(5000, 'x'));
   REQUIRE(f.read(reader, stream.readable()) == ParseResult::incomplete);
   REQUIRE(reader.hold(stream, {f.slices, buffers}));
@@ -167,6 +168,47 @@ TEST_CASE("a head that is dropped gives back what was held of it, and another ca
   stream.queue(request);
   CHECK(f.read(reader, stream.readable()) == ParseResult::complete);
   CHECK(f.head.bytes == request.size());
+}
+
+TEST_CASE("a short head is taken out of a stream that is full, and left in one that is not") {
+  Fixture f;
+  HeapProvider buffers{2048};
+  byway::test::MemoryStream stream(f.slices, f.provider, {}, {});
+  HeadReader reader(f.slices, f.all_held);
+  stream.queue("GET /a HTTP/1.1\r\n");
+  REQUIRE(f.read(reader, stream.readable()) == ParseResult::incomplete);
+  REQUIRE(reader.hold(stream, {f.slices, buffers}));
+  CHECK(stream.unread_bytes() > 0);
+  stream.set_receive_full(true);
+  REQUIRE(reader.hold(stream, {f.slices, buffers}));
+  CHECK(stream.unread_bytes() == 0);
+  stream.queue("Host: h\r\n\r\n");
+  CHECK(f.read(reader, stream.readable()) == ParseResult::complete);
+}
+
+TEST_CASE("all readers together hold so many buffers and no more, and what they held is theirs again") {
+  Fixture f;
+  f.all_held.buffers_max = 4;
+  HeapProvider buffers{2048};
+  byway::test::MemoryStream stream(f.slices, f.provider, {}, {});
+  byway::test::MemoryStream other_stream(f.slices, f.provider, {}, {});
+  stream.queue("GET /a HTTP/1.1\r\nX-Long: " + std::string(5000, 'x'));
+  other_stream.queue("GET /b HTTP/1.1\r\nX-Long: " + std::string(3000, 'x'));
+  HeadReader other(f.slices, f.all_held);
+  {
+    HeadReader reader(f.slices, f.all_held);
+    REQUIRE(f.read(reader, stream.readable()) == ParseResult::incomplete);
+    REQUIRE(reader.hold(stream, {f.slices, buffers}));
+    CHECK(f.all_held.buffers == 3);
+    REQUIRE(f.read(other, other_stream.readable()) == ParseResult::incomplete);
+    CHECK_FALSE(other.hold(other_stream, {f.slices, buffers}));
+    CHECK(other_stream.unread_bytes() > 3000);
+  }
+  CHECK(f.all_held.buffers == 0);
+  CHECK(other.hold(other_stream, {f.slices, buffers}));
+  CHECK(f.all_held.buffers == 2);
+  other.drop();
+  CHECK(f.all_held.buffers == 0);
 }
 
 }  // namespace byway::l7::http1
