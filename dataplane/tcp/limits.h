@@ -127,8 +127,9 @@ inline constexpr std::uint8_t challenges_max = 10;
 /// How long to wait when a segment could not be built because chain nodes were out.
 inline constexpr Nanoseconds starved_retry = 10ms;
 
-/// Connections per listener whose handshake is under way, and that wait to be accepted. A SYN flood may cost
-/// so many sockets for 15 s, no more; Linux has 4096 for both.
+/// Connections per listener whose handshake is under way, and that wait to be accepted. Beyond the first the
+/// oldest is forgotten, so that a flood of N SYNs a second leaves a client half_open_max / N to answer; it
+/// costs so many sockets for 15 s, no more. Linux has 4096 for both.
 inline constexpr std::uint32_t half_open_max = 1024;
 inline constexpr std::uint32_t unaccepted_max = 1024;
 

@@ -232,8 +232,10 @@ void Stack::accept_syn(Listener& listener, const SegmentView& segment, const Flo
     return;
   }
   if (listener.half_open_count >= half_open_max) {
-    count(CounterIndex::drop_backlog_full);
-    return;
+    // RFC 4987 3.4: a client that is there answers within a round trip, so the one that has waited for
+    // longest is the most likely to be none. Without a reset, whose address is that of a bystander.
+    count(CounterIndex::half_open_recycled);
+    release(*listener.half_open.front());
   }
   Socket* socket = acquire_socket(flow);
   if (socket == nullptr) {
