@@ -5,7 +5,7 @@
                         10.90.1.1 ----------- 10.90.1.2:8080
 
 Over veth a peer's ends have kernel addresses and every offload that the kernel knows; Byway's have none, and
-it polls them with AF_PACKET. Over memif there is no kernel in the way at all: client and origin are
+it polls them with AF_PACKET or AF_XDP. Over memif there is no kernel in the way at all: client and origin are
 byway-loadgen, and the lines are sockets of shared memory.
 """
 
@@ -33,6 +33,8 @@ PRIORITY = -20
 # All that the origin or a peer may take to answer for the first time, on a busy machine.
 ANSWER_SECONDS_MAX = 20
 
+# How Byway polls its ends of veth pairs.
+VETH_DEVICES = {"af_packet": "net_af_packet{index},iface={interface},framesz=2048,blocksz=16384", "af_xdp": "net_af_xdp{index},iface={interface}"}
 PEERS = ("haproxy", "haproxy-busy", "nginx")
 PROXIES = ("byway", *PEERS)
 
@@ -118,7 +120,7 @@ class Bed:
         self.network.remove()
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def start_over_veth(self, proxy):
+    def start_over_veth(self, proxy, driver):
         peer = proxy in PEERS
         for part in ("client", "gateway", "origin"):
             self.network.add_namespace(part)
@@ -133,7 +135,7 @@ class Bed:
             self.processes.start(proxy, self.network.inside("gateway", on_core(GATEWAY_CORE, self.peer_command(proxy))))
         else:
             self.byway = BywayUnderTest(self.network, self.processes, self.directory, self.build)
-            self.byway.start_with(*(f"net_af_packet{i},iface=to-{part},framesz=2048,blocksz=16384"
+            self.byway.start_with(*(VETH_DEVICES[driver].format(index=i, interface=f"to-{part}")
                                     for i, part in enumerate(("client", "origin"))))
         self.processes.wait_until(self.answers, f"{proxy} answers", ANSWER_SECONDS_MAX)
 
