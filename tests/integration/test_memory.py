@@ -111,7 +111,8 @@ def test_when_memory_is_short_the_stuck_are_reset_until_it_is_not(fresh_bed):
     with contextlib.ExitStack() as crowd:
         for _ in range(LARGE_CROWD):
             add_to_crowd(bed, crowd)
-        wait_until(lambda: pressure(bed) > 0, "memory is short")
+        # Only while memory is short is anybody reset: on a slow machine that is over before the last has joined.
+        wait_until(lambda: pressure(bed) > 0 or reset_for_memory(bed) > 0, "memory is short")
         free = [answer_for_somebody_else(bed) for _ in range(20)]
         wait_until(lambda: reset_for_memory(bed) > 0 and pressure(bed) == 0, "as many of the stuck are reset as it takes", 60)
         free += [answer_for_somebody_else(bed) for _ in range(20)]
