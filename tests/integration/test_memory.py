@@ -48,8 +48,6 @@ class MemoryBed(Bed):
             file.truncate(GIB)
         self.processes.stop("nginx-v1")
         self.processes.stop("nginx-v2")
-        for version in ("v1", "v2"):
-            (self.directory / f"nginx-{version}/nginx.pid").unlink(missing_ok=True)
         self.start_servers(f"    location /files/ {{ alias {files}/; }}")
         start_backend(self, "v2", 8090)
         self.start_dataplane()
