@@ -1,20 +1,11 @@
-// What an ACK means (RFC 9293 3.10.7.4, fifth): acknowledged octets, round trip, congestion window, losses,
-// the peer's window.
+// What an ACK means (RFC 9293 3.10.7.4, fifth): octets that have arrived, the round trip, the congestion
+// window, the peer's window. What is lost is the business of losses.cpp.
 #include <algorithm>
 
 #include "dataplane/tcp/connection.h"
+#include "dataplane/tcp/sack_input.h"
 
 namespace byway::tcp {
-
-namespace {
-
-/// RFC 5681 3.2 step 4 lets every duplicate ACK add a segment to the window, because one has left the
-/// network. No more can have left it than were out when the loss was found, twice the threshold that was set
-/// then. A peer may send as many duplicates as it likes (Savage et al., 1999), so the window ends at half of
-/// what was out and all of what was out.
-constexpr Bytes inflation_max_thresholds = 1 + 2;
-
-}  // namespace
 
 /// False: the segment is to be dropped.
 bool Connection::on_acknowledgment(Context& context, const SegmentView& segment, Instant now) {
@@ -25,13 +16,106 @@ bool Connection::on_acknowledgment(Context& context, const SegmentView& segment,
     return false;
   }
   if (persisting_ && !user_gone_) progress_at_ = now;  // RFC 9293 3.8.6.1: a closed window is no failure
-  if (segment.ack > send_.una) {
-    on_new_ack(context, segment, now);
-  } else if (is_duplicate_ack(segment)) {
-    on_duplicate_ack(context);
+  if (segment.ack > send_.una || (segment.ack == send_.una && flight_ != nullptr)) {
+    on_ack(context, segment, now);
   }
   if (segment.ack == send_.una && state_ != State::closed) update_send_window(segment, now);
   return true;
+}
+
+/// An ACK of snd_una or of what is behind it.
+void Connection::on_ack(Context& context, const SegmentView& segment, Instant now) {
+  Delivery delivery;
+  delivery.flight = in_flight();
+  delivery.advances = segment.ack > send_.una;
+  const bool is_duplicate = !sack_permitted_ && is_duplicate_ack(segment);
+  bool fin_acknowledged = false;
+  if (delivery.advances) fin_acknowledged = advance(context, segment, delivery, now);
+  if (flight_ != nullptr) {
+    if (segment.options.sack_count > 0 && sack_permitted_) take_sack(context, segment, delivery, now);
+    if (is_duplicate) note_duplicate(delivery);
+    measure_round_trip(segment, delivery, now);
+    if (flight_->is_quiet() && !delivery.has_dsack && !has_congestion_echo(segment)) {
+      if (delivery.advances) grow_window(delivery, now);
+    } else {
+      repair(context, segment, delivery, now);
+    }
+    if (flight_->sent.empty()) release_flight(context);
+  }
+  restart_loss_timers(delivery, now);
+  if (!delivery.advances) return;
+  if (fin_acknowledged) on_fin_acknowledged(context, now);
+  announce_room(context);
+  look_again_for_room(now);
+  if (queue_.unsent() > 0 || fin_queued_) signal(signal::output);
+}
+
+/// Takes what is cumulatively acknowledged off the send queue and the scoreboard. True: our FIN too.
+bool Connection::advance(Context& context, const SegmentView& segment, Delivery& delivery, Instant now) {
+  const bool fin_acknowledged = fin_sent() && segment.ack == data_end() + 1;
+  queue_.acknowledge(segment.ack - send_.una - (fin_acknowledged ? 1u : 0u));
+  send_.una = segment.ack;
+  if (send_.nxt < send_.una) send_.nxt = send_.una;  // the octet of a window probe that the peer took
+  backoffs_ = 0;
+  progress_at_ = now;
+  if (send_.una >= queueful_end_) begin_queueful(now);
+  if (flight_ == nullptr) return fin_acknowledged;
+  SentSegments& sent = flight_->sent;
+  flight_->duplicates = 0;
+  while (!sent.empty() && sent.front().end() <= send_.una) {
+    if (sent.front().state != SentSegment::State::sacked) {
+      on_delivered(sent.front(), segment, delivery, now);
+    }
+    sent.pop_front(context.sent_blocks);
+  }
+  if (!sent.empty() && sent.front().first < send_.una) {
+    const auto part = static_cast<std::uint16_t>(send_.una - sent.front().first);
+    if (sent.front().state != SentSegment::State::sacked) delivery.octets += part;
+    sent.trim_front(part);
+  }
+  return fin_acknowledged;
+}
+
+/// RFC 2018 3: what has arrived behind holes.
+void Connection::take_sack(Context& context, const SegmentView& segment, Delivery& delivery, Instant now) {
+  const SackInput input =
+      read_sack(segment.options, send_.una, send_.nxt, send_.una - std::max(send_.wnd_max, 1u));
+  if (input.ignored > 0) context.count(CounterIndex::sack_blocks_ignored, input.ignored);
+  delivery.has_dsack = input.has_dsack;
+  delivery.dsack = input.dsack;
+  SentSegments& sent = flight_->sent;
+  SentSegments::Place at = sent.begin();
+  for (std::uint8_t i = 0; i < input.count; ++i) {
+    const SackBlock& block = input.blocks[i];
+    at = sent.find(at, block.first);
+    if (at && at->first < block.first) ++at;  // not all of it
+    for (; at && at->end() <= block.end; ++at) {
+      if (at->state == SentSegment::State::sacked) continue;
+      on_delivered(*at, segment, delivery, now);
+      sent.set_state(at, SentSegment::State::sacked);
+      delivery.sacks = true;
+    }
+  }
+}
+
+/// `sent` has arrived, as this ACK is the first to say.
+void Connection::on_delivered(const SentSegment& sent, const SegmentView& segment, Delivery& delivery,
+                              Instant now) {
+  const Micros now_us = micros(now);
+  bool echoed_before = false;
+  if (sent.was_retransmitted()) {
+    // RFC 8985 6.2 step 2: the echoed time stamp is older than the last transmission.
+    if (uses_timestamps_ && segment.options.has_timestamps) {
+      const std::uint32_t age_ms = timestamp(now) - segment.options.timestamps.echo;
+      echoed_before = age_ms > (now_us - sent.sent_at) / 1000 + 1;
+    }
+  } else {
+    delivery.original = true;
+    const Micros rtt = std::max(now_us - sent.sent_at, 1u);
+    if (delivery.rtt == 0 || rtt < delivery.rtt) delivery.rtt = rtt;  // the last one sent
+  }
+  delivery.octets += sent.bytes;
+  flight_->rack.on_delivered(sent, echoed_before, now_us, rack_path_);
 }
 
 /// RFC 5681 2: (a) data is out, (b) no payload, (c) neither SYN nor FIN, (d) acknowledges the highest that
@@ -41,83 +125,61 @@ bool Connection::is_duplicate_ack(const SegmentView& segment) const {
          std::uint32_t{segment.window} << send_scale_ == send_.wnd;
 }
 
-void Connection::on_new_ack(Context& context, const SegmentView& segment, Instant now) {
-  measure_round_trip(segment, now);
-  const bool fin_acknowledged = fin_sent() && segment.ack == data_end() + 1;
-  const Bytes acked = segment.ack - send_.una - (fin_acknowledged ? 1u : 0u);
-  const Bytes flight = in_flight();
-  queue_.acknowledge(acked);
-  send_.una = segment.ack;
-  if (send_.nxt < send_.una) send_.nxt = send_.una;  // a time-out had taken octets back that did arrive
-  backoffs_ = 0;
-  progress_at_ = now;
-  if (send_.una >= queueful_end_) begin_queueful(now);
-
-  bool restart_timer = true;
-  switch (recovery_.on_new_ack(send_.una)) {
-    case Recovery::AckKind::ordinary:
-      congestion_.on_ack(acked, flight, mss_);
-      break;
-    case Recovery::AckKind::partial: {  // RFC 6582 3.2 step 3
-      context.count(CounterIndex::partial_acks);
-      retransmit_owed_ = true;
-      const Bytes window = congestion_.window() - std::min(congestion_.window(), acked);
-      congestion_.set_window(std::max<Bytes>(window + (acked >= mss_ ? mss_ : 0u), mss_));
-      restart_timer = recovery_.take_first_partial();
-      break;
-    }
-    case Recovery::AckKind::full:  // RFC 6582 3.2 step 3, option 1: no burst at the end
-      retransmit_owed_ = false;
-      congestion_.set_window(
-          std::min<Bytes>(congestion_.threshold(), std::max<Bytes>(in_flight(), mss_) + mss_));
-      break;
+/// Without SACK each duplicate ACK stands for a segment that has arrived, one of those that were out when the
+/// first came: a peer may send as many as it likes (Savage et al., 1999), and they must not count.
+void Connection::note_duplicate(Delivery& delivery) {
+  Flight& flight = *flight_;
+  if (flight.duplicates == 0) {
+    flight.duplicates_max = static_cast<std::uint16_t>(flight.sent.count() - 1);
   }
-  if (in_flight() == 0) {
-    retransmit_at_ = Instant::never();  // RFC 6298 5.2
-    persisting_ = false;
-  } else if (restart_timer) {
-    retransmit_at_ = now + rtt_.rto();  // RFC 6298 5.3
-  }
-  if (fin_acknowledged) on_fin_acknowledged(context, now);
-  announce_room(context);
-  look_again_for_room(now);
-  if (queue_.unsent() > 0 || retransmit_owed_ || fin_queued_) signal(signal::output);
+  delivery.duplicate = true;
+  if (flight.duplicates >= std::max<std::uint16_t>(flight.duplicates_max, duplicate_threshold)) return;
+  ++flight.duplicates;
+  if (flight.duplicates <= flight.duplicates_max) delivery.octets += mss_;
 }
 
-void Connection::on_duplicate_ack(Context& context) {
-  const Bytes flight = in_flight();
-  switch (recovery_.on_duplicate_ack(send_.una, send_.max)) {
-    case Recovery::Verdict::nothing:
-      return;
-    case Recovery::Verdict::send_new:
-      if (queue_.unsent() > 0) context.count(CounterIndex::limited_transmits);
-      break;
-    case Recovery::Verdict::retransmit:  // RFC 5681 3.2 steps 2 and 3
-      context.count(CounterIndex::fast_retransmits);
-      congestion_.on_loss(flight, mss_);
-      congestion_.set_window(congestion_.threshold() + duplicate_acks_to_retransmit * mss_);
-      retransmit_owed_ = true;
-      break;
-    case Recovery::Verdict::inflate:
-      congestion_.set_window(
-          std::min(congestion_.window() + mss_, inflation_max_thresholds * congestion_.threshold()));
-      break;
-  }
-  signal(signal::output);
+void Connection::grow_window(const Delivery& delivery, Instant now) {
+  AckEvent event;
+  event.now = now;
+  event.una = send_.una;
+  event.nxt = send_.nxt;
+  event.acked = delivery.octets;
+  event.flight = delivery.flight;
+  event.mss = mss_;
+  event.rtt = delivery.rtt;
+  event.srtt = static_cast<Micros>(rtt_.srtt() / 1us);
+  congestion_.on_ack(event, flight_->rounds);
 }
 
-/// One timed segment at a time, to the microsecond; after a retransmission (Karn: RFC 6298 3) the echoed
-/// timestamp, whose unit is a millisecond, says which transmission was acknowledged (RFC 7323 4.2).
-void Connection::measure_round_trip(const SegmentView& segment, Instant now) {
-  if (timing_) {
-    if (segment.ack < timed_seq_) return;
-    timing_ = false;
-    rtt_.add_sample(now - timed_at_);
-    return;
+/// One sample a round trip, to the microsecond, from what was sent once; where all was sent again (Karn:
+/// RFC 6298 3) the echoed timestamp, whose unit is a millisecond, says which transmission was acknowledged
+/// (RFC 7323 4.2).
+void Connection::measure_round_trip(const SegmentView& segment, const Delivery& delivery, Instant now) {
+  if (delivery.rtt != 0) {
+    rack_path_.add_rtt(delivery.rtt, micros(now));
+    if (send_.una < flight_->rtt_round_end) return;
+    flight_->rtt_round_end = send_.nxt;
+    rtt_.add_sample(std::chrono::microseconds(delivery.rtt));
+  } else if (delivery.advances) {
+    measure_by_timestamp(segment, now);
   }
+}
+
+void Connection::measure_by_timestamp(const SegmentView& segment, Instant now) {
   if (!uses_timestamps_ || !segment.options.has_timestamps || segment.options.timestamps.echo == 0) return;
   const std::uint32_t age_ms = timestamp(now) - segment.options.timestamps.echo;
   if (age_ms < rto_max / 1ms) rtt_.add_sample(std::chrono::milliseconds(age_ms));
+}
+
+/// RFC 6298 5.2 and 5.3.
+void Connection::restart_loss_timers(const Delivery& delivery, Instant now) {
+  if (in_flight() > 0) {
+    if (delivery.advances) retransmit_at_ = now + rtt_.rto();
+    if (delivery.advances || delivery.sacks) schedule_probe(now);
+  } else if (delivery.advances) {
+    retransmit_at_ = Instant::never();
+    persisting_ = false;
+  }
 }
 
 /// RFC 9293 3.10.7.4: by the newest segment only.

@@ -135,6 +135,7 @@ void Connection::end(Context& context, StreamEnd reason) {
   state_ = State::closed;
   retransmit_at_ = ack_at_ = life_at_ = Instant::never();
   queue_.clear();
+  release_flight(context);
   release_reassembly(context);
   // What was received in order before an orderly end may still be read; a reset voids it (3.10.7.4), and with
   // it the peer's FIN: who reads on must not take the rest for the whole.
@@ -146,6 +147,7 @@ void Connection::end(Context& context, StreamEnd reason) {
 void Connection::drop_buffers(Context& context) {
   queue_.clear();
   readable_.clear();
+  release_flight(context);
   release_reassembly(context);
 }
 
@@ -179,6 +181,13 @@ Connection::Statistics Connection::statistics() const {
   s.in_flight = in_flight();
   s.reassembly = reassembly_ != nullptr ? reassembly_->size() : 0;
   s.retransmits = retransmits_;
+  s.backoffs = backoffs_;
+  s.min_rtt = std::chrono::microseconds(rack_path_.min_rtt());
+  if (flight_ != nullptr) {
+    s.sacked = flight_->sent.sacked();
+    s.lost = flight_->sent.lost();
+    s.phase = flight_->phase;
+  }
   return s;
 }
 

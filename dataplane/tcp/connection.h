@@ -3,7 +3,8 @@
 //
 //   handshake.cpp    opening: SYN-SENT, SYN-RECEIVED
 //   input.cpp        RFC 9293 3.10.7.4 in its order: sequence, RST, SYN, ACK
-//   acknowledge.cpp  what an ACK means: send queue, round trip, congestion, losses
+//   acknowledge.cpp  what an ACK means: send queue, scoreboard, round trip, congestion window
+//   losses.cpp       what is lost, and the phases of its repair
 //   receive.cpp      payload, reassembly, FIN, the receive window
 //   output.cpp       the next segment, if any
 //   timers.cpp       what is due
@@ -18,8 +19,9 @@
 #include "dataplane/stream.h"
 #include "dataplane/tcp/context.h"
 #include "dataplane/tcp/limits.h"
-#include "dataplane/tcp/new_reno.h"
-#include "dataplane/tcp/recovery.h"
+#include "dataplane/tcp/cubic.h"
+#include "dataplane/tcp/flight.h"
+#include "dataplane/tcp/rack.h"
 #include "dataplane/tcp/rtt.h"
 #include "dataplane/tcp/segment.h"
 #include "dataplane/tcp/send_queue.h"
@@ -27,8 +29,6 @@
 #include "dataplane/tcp/state.h"
 
 namespace byway::tcp {
-
-using CongestionControl = NewReno;
 
 /// What has happened since the owner last asked; bits of Connection::take_signals.
 namespace signal {
@@ -51,6 +51,7 @@ struct Opening {
   std::uint32_t timestamp_offset = 0;
   std::uint16_t mss_own = 0;      ///< Largest payload that our path takes, without options.
   std::uint16_t mss_default = 0;  ///< For a peer that sends no MSS option (RFC 9293 3.7.1).
+  bool uses_ecn = false;          ///< Ask for ECN (active), or agree when asked (passive).
 };
 
 /// Owner: a Socket. `now` never decreases. Every function leaves what it owes in the signals.
@@ -128,7 +129,12 @@ class Connection {
     Bytes send_window = 0;
     Bytes in_flight = 0;
     Bytes reassembly = 0;
+    Bytes sacked = 0;
+    Bytes lost = 0;
     std::uint32_t retransmits = 0;
+    std::uint8_t backoffs = 0;
+    Phase phase = Phase::open;
+    Nanoseconds min_rtt{0};
   };
   [[nodiscard]] Statistics statistics() const;
 
@@ -137,7 +143,7 @@ class Connection {
   struct SendState {
     Seq una;
     Seq nxt;
-    Seq max;  ///< The highest that snd_nxt has been: what a time-out takes back is not unsent.
+    Seq max;  ///< Behind the octet of a window probe, which does not count as sent; else snd_nxt.
     Seq wl1;
     Seq wl2;
     Seq iss;
@@ -170,15 +176,54 @@ class Connection {
   InputResult on_repeated_syn(Context& context, const SegmentView& segment, Slice payload, Instant now);
   InputResult on_time_wait(Context& context, const SegmentView& segment, Instant now);
   // acknowledge.cpp
+  /// What one ACK has shown.
+  struct Delivery {
+    Bytes octets = 0;  ///< Arrived, as it is the first to say.
+    Bytes flight = 0;  ///< In flight before it.
+    Micros rtt = 0;    ///< Of the newest of them that was sent once; 0: none.
+    SackBlock dsack{};
+    bool advances = false;   ///< snd_una moves.
+    bool sacks = false;      ///< Octets behind a hole have arrived.
+    bool duplicate = false;  ///< Without SACK: it shows that some segment has arrived.
+    bool original = false;   ///< Some that has arrived was sent once.
+    bool has_dsack = false;
+  };
   [[nodiscard]] bool on_acknowledgment(Context& context, const SegmentView& segment, Instant now);
-  void on_new_ack(Context& context, const SegmentView& segment, Instant now);
+  void on_ack(Context& context, const SegmentView& segment, Instant now);
+  [[nodiscard]] bool advance(Context& context, const SegmentView& segment, Delivery& delivery, Instant now);
+  void take_sack(Context& context, const SegmentView& segment, Delivery& delivery, Instant now);
+  void on_delivered(const SentSegment& sent, const SegmentView& segment, Delivery& delivery, Instant now);
   [[nodiscard]] bool is_duplicate_ack(const SegmentView& segment) const;
-  void on_duplicate_ack(Context& context);
-  void measure_round_trip(const SegmentView& segment, Instant now);
+  void note_duplicate(Delivery& delivery);
+  void grow_window(const Delivery& delivery, Instant now);
+  void measure_round_trip(const SegmentView& segment, const Delivery& delivery, Instant now);
+  void measure_by_timestamp(const SegmentView& segment, Instant now);
+  void restart_loss_timers(const Delivery& delivery, Instant now);
   void update_send_window(const SegmentView& segment, Instant now);
   void on_fin_acknowledged(Context& context, Instant now);
+  // losses.cpp
+  [[nodiscard]] Bytes pipe() const;  ///< What is in the network (RFC 6675 4).
+  [[nodiscard]] bool has_congestion_echo(const SegmentView& segment) const;
+  void repair(Context& context, const SegmentView& segment, const Delivery& delivery, Instant now);
+  void detect_losses(Instant now);
+  void detect_without_sack();
+  [[nodiscard]] Micros reordering_window() const;
+  void remember_for_undo();
+  void begin_reduction(Phase phase);
+  void begin_recovery(Context& context);
+  void begin_timeout_phase(Instant now);
+  void end_phase();
+  void on_congestion_echo(Context& context, const Delivery& delivery);
+  void on_dsack(Context& context, const SackBlock& block);
+  [[nodiscard]] bool is_spurious(const SegmentView& segment, const Delivery& delivery);
+  void undo(Context& context);
+  void schedule_probe(Instant now);
+  void on_flight_timer(Context& context, Instant now);
+  void check_probe(Context& context, const Delivery& delivery);
   // receive.cpp
   void on_payload(Context& context, const SegmentView& segment, Slice payload, Instant now);
+  void note_congestion_mark(Context& context, const SegmentView& segment);
+  void note_duplicate_payload(Seq first, Seq end);
   bool on_next_payload(Context& context, Slice payload, Instant now);
   [[nodiscard]] bool append(Context& context, Slice& payload);
   [[nodiscard]] bool compact_readable(Context& context);
@@ -202,6 +247,9 @@ class Connection {
   void build_syn(Context& context, HeaderFields& header, Instant now);
   void build_reset(Context& context, HeaderFields& header);
   [[nodiscard]] bool build_retransmission(Context& context, HeaderFields& header, Rope& payload, Instant now);
+  [[nodiscard]] bool build_again(Context& context, HeaderFields& header, Rope& payload,
+                                 SentSegments::Place at, Instant now);
+  [[nodiscard]] bool build_tail_probe(Context& context, HeaderFields& header, Rope& payload, Instant now);
   [[nodiscard]] bool build_probe(Context& context, HeaderFields& header, Rope& payload, Instant now);
   [[nodiscard]] bool build_new(Context& context, HeaderFields& header, Rope& payload, Instant now);
   [[nodiscard]] bool build_data(Context& context, HeaderFields& header, Rope& payload, Bytes wanted,
@@ -211,7 +259,10 @@ class Connection {
   [[nodiscard]] bool may_take_nodes(const Context& context) const;
   [[nodiscard]] bool may_send_fin(Bytes length) const;
   void on_fin_sent();
-  void on_sent(Context& context, Seq first, Seq end, Instant now);
+  [[nodiscard]] bool make_room_in_flight(Context& context);
+  void release_flight(Context& context);
+  void on_sent(Seq first, Seq end, Instant now);
+  void add_sack(const Context& context, HeaderFields& header, Bytes payload);
   void on_starved(Context& context, Instant now);
   void watch_closed_window(Instant now);
   // timers.cpp
@@ -262,14 +313,18 @@ class Connection {
   bool fin_queued_ : 1 = false;  ///< The user has finished; the FIN follows the last octet.
   bool fin_received_ : 1 = false;
   bool wants_writable_ : 1 = false;
-  bool retransmit_owed_ : 1 = false;
-  bool probe_owed_ : 1 = false;
+  bool probe_owed_ : 1 = false;       ///< Of a closed window.
+  bool tail_probe_owed_ : 1 = false;  ///< RFC 8985 7.
+  bool sack_permitted_ : 1 = false;
+  bool has_dsack_ : 1 = false;  ///< dsack_ is to be reported.
+  bool uses_ecn_ : 1 = false;
+  bool ece_owed_ : 1 = false;  ///< RFC 3168 6.1.3: a mark came in, and no CWR since.
+  bool cwr_owed_ : 1 = false;  ///< RFC 3168 6.1.2: the next new data says that the window came down.
   bool keepalive_owed_ : 1 = false;
   bool syn_owed_ : 1 = false;
   bool reset_owed_ : 1 = false;
   bool active_ : 1 = false;  ///< Opened by connect.
   bool user_gone_ : 1 = false;
-  bool timing_ : 1 = false;      ///< timed_seq_ and timed_at_ are valid.
   bool persisting_ : 1 = false;  ///< retransmit_at_ is for probes of a closed window.
   StreamEnd end_reason_ = StreamEnd::finished;
   SendState send_;
@@ -277,17 +332,17 @@ class Connection {
   std::uint32_t timestamp_recent_ = 0;     ///< TS.Recent, RFC 7323 4.3.
   std::uint32_t timestamp_recent_ms_ = 0;  ///< When it was set: it is void after 24 days (5.5).
   std::uint32_t timestamp_offset_ = 0;
-  Seq timed_seq_;  ///< RFC 6298 3: the ACK that covers this ends a measurement.
-  Instant timed_at_;
+  SackBlock dsack_;  ///< RFC 2883: what has come twice.
   Instant retransmit_at_ = Instant::never();  ///< RTO, SYN retransmission or window probe.
   Instant ack_at_ = Instant::never();         ///< Delayed ACK.
   Instant life_at_ = Instant::never();        ///< Keepalive, FIN-WAIT-2 without a user, TIME-WAIT.
   Instant progress_at_;                       ///< Since when the peer owes progress (user time-out).
   SendQueue queue_;
   Rope readable_;
+  Flight* flight_ = nullptr;  ///< Of the stack's slab, while something is in flight.
   CongestionControl congestion_;
   RttEstimator rtt_;
-  Recovery recovery_;
+  RackPath rack_path_;
   // Cold.
   Instant last_sent_at_;
   Seq queueful_end_;  ///< An ACK of this shows that all left that was queued at queueful_since_ms_.

@@ -5,6 +5,7 @@
 
 #include "dataplane/rope.h"
 #include "dataplane/tcp/counters.h"
+#include "dataplane/tcp/flight.h"
 #include "dataplane/tcp/options.h"
 #include "dataplane/tcp/reassembly.h"
 #include "dataplane/tcp/supply.h"
@@ -15,6 +16,8 @@ struct Context {
   const StackOptions& options;
   Memory memory;
   ReassemblySlab& reassemblies;
+  FlightSlab& flights;
+  SentBlockSlab& sent_blocks;
   Counters counters;
   BufferSupply buffers{};
 

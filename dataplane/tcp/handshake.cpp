@@ -32,7 +32,8 @@ void Connection::open(const Opening& opening, Instant now) {
   receive_mss_ = mss_default_v4;
   receive_scale_ = window_scale_own;
   uses_timestamps_ = true;
-  recovery_.start(opening.iss);
+  sack_permitted_ = true;
+  uses_ecn_ = opening.uses_ecn;
   quick_acks_left_ = quick_acks;
   progress_at_ = last_sent_at_ = now;
   syn_owed_ = true;
@@ -48,6 +49,11 @@ void Connection::learn_from_syn(const SegmentView& syn, Instant now) {
   mss_ = std::min(std::max(mss_, mss_min), mss_own_);
   send_scale_ = options.has_window_scale ? options.window_scale : std::uint8_t{0};
   if (!options.has_window_scale) receive_scale_ = 0;
+  sack_permitted_ = options.sack_permitted;
+  // RFC 3168 6.1.1: a SYN asks by ECE and CWR, a SYN-ACK agrees by ECE alone.
+  const auto ecn_flags = static_cast<std::uint8_t>(syn.flags & (flag::ece | flag::cwr));
+  const bool agrees = ecn_flags == (syn.has(flag::ack) ? flag::ece : flag::ece | flag::cwr);
+  uses_ecn_ = uses_ecn_ && agrees;
   uses_timestamps_ = options.has_timestamps;
   if (uses_timestamps_) {
     mss_ = static_cast<std::uint16_t>(mss_ - timestamps_bytes);
@@ -62,7 +68,12 @@ void Connection::learn_from_syn(const SegmentView& syn, Instant now) {
 
 /// Our SYN is acknowledged and we have the peer's.
 void Connection::establish(Context& context, const SegmentView& segment, Instant now) {
-  measure_round_trip(segment, now);
+  if (backoffs_ == 0 && retransmits_ == 0) {
+    rtt_.add_sample(now - last_sent_at_);
+    rack_path_.add_rtt(static_cast<Micros>(std::max<std::int64_t>((now - last_sent_at_) / 1us, 1)), micros(now));
+  } else {
+    measure_by_timestamp(segment, now);
+  }
   if (backoffs_ > 0) {  // RFC 5681 3.1: after a lost SYN begin with one segment
     congestion_.set_window(mss_);
     if (!rtt_.has_sample()) rtt_.on_lost_syn();
@@ -71,7 +82,6 @@ void Connection::establish(Context& context, const SegmentView& segment, Instant
   backoffs_ = 0;
   retransmit_at_ = Instant::never();
   syn_owed_ = false;
-  timing_ = false;
   progress_at_ = now;
   state_ = State::established;
   context.count(CounterIndex::established);

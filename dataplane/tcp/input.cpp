@@ -57,16 +57,19 @@ bool Connection::is_expected(const SegmentView& segment, Instant now) const {
          segment.payload_bytes <= receive_.edge - receive_.nxt && segment.ack <= send_.max &&
          (segment.ack > send_.una || (segment.ack == send_.una && segment.payload_bytes > 0)) &&
          reassembly_ == nullptr && segment.options.has_timestamps == uses_timestamps_ &&
-         !fails_paws(segment, now) && !user_gone_ && !recovery_.is_active();
+         segment.options.sack_count == 0 && !fails_paws(segment, now) && !user_gone_;
 }
 
 void Connection::on_expected(Context& context, const SegmentView& segment, Slice payload, Instant now) {
   context.count(CounterIndex::fast_path_in);
   remember_timestamp(segment, now);
   restart_keepalive(context, now);
-  if (segment.ack > send_.una) on_new_ack(context, segment, now);
+  if (segment.ack > send_.una) on_ack(context, segment, now);
   update_send_window(segment, now);
-  if (!payload.empty()) on_next_payload(context, std::move(payload), now);
+  if (!payload.empty()) {
+    if (uses_ecn_) note_congestion_mark(context, segment);
+    on_next_payload(context, std::move(payload), now);
+  }
 }
 
 // ---- RFC 9293 3.10.7.4 -----------------------------------------------------------------------------------
@@ -120,6 +123,7 @@ InputResult Connection::on_synchronized(Context& context, const SegmentView& seg
   if (!on_acknowledgment(context, segment, now) || state_ == State::closed) return InputResult::taken;
   // Seventh and eighth, payload and FIN. Urgent data is read as ordinary data (RFC 6093 6).
   if (segment.payload_bytes > 0 || segment.has(flag::fin)) {
+    if (uses_ecn_) note_congestion_mark(context, segment);
     on_payload(context, segment, std::move(payload), now);
   }
   return InputResult::taken;

@@ -25,6 +25,13 @@ struct KeepAlive {
   std::uint8_t probes_max = 9;
 };
 
+/// Explicit congestion notification (RFC 3168).
+enum class Ecn : std::uint8_t {
+  off,
+  when_asked,  ///< Agree to it, do not ask for it: as Linux does by default.
+  always,
+};
+
 struct StackOptions {
   std::uint32_t sockets_max = 4096;   ///< Connections, TIME-WAIT included; 600 B each at most.
   std::uint32_t listeners_max = 256;  ///< Pairs of address and TCP port.
@@ -34,6 +41,7 @@ struct StackOptions {
   /// the connection: RFC 9293 3.8.3 wants at least 100 s; Linux waits about 15 min.
   Nanoseconds user_timeout = 120s;
   KeepAlive keepalive;
+  Ecn ecn = Ecn::when_asked;
   /// Key of sequence numbers, timestamps, local ports and the flow hash: random, never shown (RFC 6528 3).
   std::array<std::uint8_t, 16> secret{};
 };

@@ -1,6 +1,7 @@
 // The next segment to send: at most one a call, chosen in this order: reset, SYN, duplicate ACKs,
 // retransmission, window probe, new data and FIN, plain ACK.
 #include <algorithm>
+#include <span>
 
 #include "dataplane/tcp/connection.h"
 
@@ -24,9 +25,11 @@ bool Connection::next_segment(Context& context, HeaderFields& header, Rope& payl
     --duplicate_acks_owed_;
     context.count(CounterIndex::duplicate_acks_out);
     fill_header(context, header, ack_seq(), flag::ack, now, WindowGrowth::frozen);
+    add_sack(context, header, 0);
     return true;
   }
-  if (retransmit_owed_ && build_retransmission(context, header, payload, now)) return true;
+  if (build_retransmission(context, header, payload, now)) return true;
+  if (tail_probe_owed_ && build_tail_probe(context, header, payload, now)) return true;
   if (probe_owed_ && build_probe(context, header, payload, now)) return true;
   if (build_new(context, header, payload, now)) return true;
   watch_closed_window(now);
@@ -39,6 +42,7 @@ bool Connection::next_segment(Context& context, HeaderFields& header, Rope& payl
   if (!ack_now_) return false;
   context.count(CounterIndex::pure_acks_out);
   fill_header(context, header, ack_seq(), flag::ack, now);
+  add_sack(context, header, 0);
   return true;
 }
 
@@ -49,7 +53,7 @@ void Connection::fill_header(const Context& context, HeaderFields& header, Seq s
                              Instant now, WindowGrowth growth) {
   header.seq = seq;
   header.ack = receive_.nxt;
-  header.flags = flags;
+  header.flags = ece_owed_ ? flags | flag::ece : flags;
   header.window = advertise_window(context, growth);
   header.options.has_timestamps = uses_timestamps_;
   header.options.timestamps = {timestamp(now), timestamp_recent_};
@@ -68,24 +72,23 @@ void Connection::build_syn(Context& context, HeaderFields& header, Instant now) 
   const bool answer = state_ == State::syn_received;
   const bool again = send_.max != send_.iss;
   syn_owed_ = false;
+  // RFC 3168 6.1.1.1: who does not answer may be behind something that drops such SYNs.
+  if (again && !answer) uses_ecn_ = false;
   header.seq = send_.iss;
   header.flags = answer ? flag::syn | flag::ack : flag::syn;
+  if (uses_ecn_) header.flags |= answer ? flag::ece : flag::ece | flag::cwr;
   header.ack = answer ? receive_.nxt : Seq{};
   header.window = advertise_first_window(context);
   header.options.mss = mss_own_;
   header.options.has_window_scale = receive_scale_ != 0;
   header.options.window_scale = receive_scale_;
+  header.options.sack_permitted = sack_permitted_;
   header.options.has_timestamps = uses_timestamps_;
   header.options.timestamps = {timestamp(now), answer ? timestamp_recent_ : 0};
   if (answer) receive_.last_ack_sent = receive_.nxt;
   if (again) {
     context.count(CounterIndex::syn_retransmits);
     ++retransmits_;
-    timing_ = false;
-  } else {
-    timing_ = true;
-    timed_seq_ = send_.iss + 1;
-    timed_at_ = now;
   }
   send_.nxt = send_.max = send_.iss + 1;
   last_sent_at_ = now;
@@ -104,22 +107,67 @@ void Connection::build_reset(Context& context, HeaderFields& header) {
 
 // ---- Data ------------------------------------------------------------------------------------------------
 
-/// One segment from snd_una again (fast retransmit and partial ACKs; a time-out rewinds the queue instead).
+/// The first segment that is lost, as far as the window allows (RFC 6675 5, NextSeg rule 1).
 bool Connection::build_retransmission(Context& context, HeaderFields& header, Rope& payload, Instant now) {
-  retransmit_owed_ = false;
-  const Bytes out = send_.max - send_.una;
-  Bytes length = std::min({Bytes{mss_}, queue_.size(), out});
-  if (length > 0) {
-    length = queue_.share_front(length, payload);
-    if (length == 0) {
+  if (flight_ == nullptr || flight_->sent.lost() == 0) return false;
+  if (flight_->frto == Flight::Frto::second_ack) return false;  // RFC 5682 2.1 step 2: new data first
+  const SentSegments::Place at = flight_->sent.first_lost();
+  if (pipe() + at->bytes > congestion_.window() && pipe() > 0) return false;
+  if (!build_again(context, header, payload, at, now)) return false;
+  if (!flight_->has_stamp) {
+    flight_->has_stamp = true;
+    flight_->stamp = timestamp(now);
+  }
+  ++flight_->unproven;
+  return true;
+}
+
+/// What stands at `at` in the scoreboard, once more.
+bool Connection::build_again(Context& context, HeaderFields& header, Rope& payload, SentSegments::Place at,
+                             Instant now) {
+  SentSegments& sent = flight_->sent;
+  const Seq first = at->first;
+  const Bytes offset = first - send_.una;
+  Bytes length = std::min<Bytes>(at->bytes, queue_.size() - offset);
+  if (length > mss_) {  // the path takes less than it did
+    if (!sent.split(at, mss_, context.sent_blocks)) {
       on_starved(context, now);
       return false;
     }
+    at = sent.find(sent.begin(), first);
+    length = mss_;
   }
-  const bool fin = fin_sent() && send_.una + length == data_end() && length < out;
-  if (length == 0 && !fin) return false;
-  fill_header(context, header, send_.una, fin ? flag::ack | flag::fin : flag::ack, now);
-  on_sent(context, send_.una, send_.una + length + (fin ? 1u : 0u), now);
+  if (length > 0 && !queue_.share_sent(offset, length, payload)) {
+    on_starved(context, now);
+    return false;
+  }
+  const bool fin = at->bytes > length;
+  fill_header(context, header, first, fin ? flag::ack | flag::fin : flag::ack, now);
+  add_sack(context, header, length);
+  flight_->prr.on_sent(at->bytes);
+  sent.set_sent_again(at, micros(now));
+  context.count(CounterIndex::retransmitted_segments);
+  ++retransmits_;
+  if (retransmit_at_.is_never()) retransmit_at_ = now + rtt_.rto(backoffs_);
+  last_sent_at_ = now;
+  return true;
+}
+
+/// RFC 8985 7.3: new data if there is some, else the last segment again, beside the window.
+bool Connection::build_tail_probe(Context& context, HeaderFields& header, Rope& payload, Instant now) {
+  tail_probe_owed_ = false;
+  if (flight_ == nullptr || flight_->sent.empty() || flight_->phase != Phase::open) return false;
+  const Bytes flight = in_flight();
+  const Bytes fresh = std::min(queue_.unsent(), Bytes{mss_});
+  const bool is_new = fresh > 0 && send_.wnd >= flight + fresh;
+  const bool built = is_new ? build_data(context, header, payload, fresh, now)
+                            : build_again(context, header, payload, flight_->sent.last(), now);
+  if (!built) return false;
+  context.count(CounterIndex::tail_loss_probes);
+  flight_->stop_timer();
+  flight_->probe_out = true;
+  flight_->probe_was_retransmission = !is_new;
+  flight_->probe_end = send_.nxt;
   return true;
 }
 
@@ -131,13 +179,14 @@ bool Connection::build_probe(Context& context, HeaderFields& header, Rope& paylo
   const Bytes length = std::min({queue_.unsent(), Bytes{mss_}, send_.wnd});
   context.count(CounterIndex::zero_window_probes);
   if (length > 0) return build_data(context, header, payload, length, now);
-  if (queue_.share_front(1, payload) == 0) {
+  if (!queue_.share_unsent_octet(payload)) {
     on_starved(context, now);
     return false;
   }
   fill_header(context, header, send_.una, flag::ack, now);
-  on_sent(context, send_.una, send_.una + 1, now);
-  timing_ = false;  // the peer need not take it, so its ACK measures nothing
+  send_.max = send_.una + 1;
+  if (retransmit_at_.is_never()) retransmit_at_ = now + rtt_.rto(backoffs_);
+  last_sent_at_ = now;
   return true;
 }
 
@@ -150,18 +199,22 @@ bool Connection::build_new(Context& context, HeaderFields& header, Rope& payload
     return length > 0 && build_data(context, header, payload, length, now);
   }
   if (!may_send_fin(0)) return false;
+  if (!make_room_in_flight(context)) {
+    on_starved(context, now);
+    return false;
+  }
   const Seq first = send_.nxt;
   fill_header(context, header, first, flag::ack | flag::fin, now);
   send_.nxt += 1;
   on_fin_sent();
-  on_sent(context, first, send_.nxt, now);
+  on_sent(first, send_.nxt, now);
   return true;
 }
 
 bool Connection::build_data(Context& context, HeaderFields& header, Rope& payload, Bytes wanted,
                             Instant now) {
   const Seq first = send_.nxt;
-  if (!may_take_nodes(context)) {
+  if (!may_take_nodes(context) || !make_room_in_flight(context)) {
     if (in_flight() == 0) on_starved(context, now);
     return false;
   }
@@ -179,17 +232,22 @@ bool Connection::build_data(Context& context, HeaderFields& header, Rope& payloa
   if (queue_.unsent() == 0) flags |= flag::psh;
   if (fin) flags |= flag::fin;
   fill_header(context, header, first, flags, now);
+  add_sack(context, header, length);
+  if (uses_ecn_) {
+    header.ecn = ecn::capable;  // RFC 3168 6.1.5: new data only
+    if (cwr_owed_) header.flags |= flag::cwr;
+    cwr_owed_ = false;
+  }
   quick_acks_left_ = 0;  // a dialogue: the ACKs ride on our data from now on
   send_.nxt += length + (fin ? 1u : 0u);
   if (fin) on_fin_sent();
-  on_sent(context, first, send_.nxt, now);
+  on_sent(first, send_.nxt, now);
   return true;
 }
 
-/// Sent octets hold chain nodes until they are acknowledged; see limits.h. What is sent again holds them
-/// already.
+/// Sent octets hold chain nodes until they are acknowledged; see limits.h.
 bool Connection::may_take_nodes(const Context& context) const {
-  if (send_.nxt < send_.max || context.nodes_pressure() != Pressure::critical) return true;
+  if (context.nodes_pressure() != Pressure::critical) return true;
   return in_flight() == 0 && context.has_nodes_beyond(nodes_kept_from_new_data);
 }
 
@@ -198,8 +256,7 @@ bool Connection::may_take_nodes(const Context& context) const {
 Bytes Connection::sendable() const {
   const Bytes wanted = std::min(queue_.unsent(), Bytes{mss_});
   const Bytes flight = in_flight();
-  const Bytes allowed = congestion_.window() + recovery_.extra_segments() * mss_;
-  if (allowed < flight + wanted) return 0;
+  if (congestion_.window() < pipe() + wanted) return 0;
   const Bytes room = send_.wnd > flight ? send_.wnd - flight : 0;
   if (wanted <= room) return wanted;
   return room > 0 && room >= send_.wnd_max / 2 ? room : 0;
@@ -220,21 +277,61 @@ void Connection::on_fin_sent() {
 
 // ---- After sending ---------------------------------------------------------------------------------------
 
-/// Octets [first, end) have been handed out.
-void Connection::on_sent(Context& context, Seq first, Seq end, Instant now) {
-  if (first < send_.max) {
-    context.count(CounterIndex::retransmitted_segments);
-    ++retransmits_;
-    timing_ = false;  // RFC 6298 3, Karn: an ACK cannot tell which transmission it is for
-  } else if (!timing_) {
-    timing_ = true;
-    timed_seq_ = end;
-    timed_at_ = now;
-  }
+/// Sees to it that the scoreboard can take one more segment. False: memory is short, or too many are out.
+bool Connection::make_room_in_flight(Context& context) {
+  if (flight_ == nullptr) flight_ = context.flights.acquire(send_.una);
+  if (flight_ == nullptr) return false;
+  if (flight_->sent.make_room(context.sent_blocks)) return true;
+  if (flight_->sent.empty()) release_flight(context);
+  return false;
+}
+
+void Connection::release_flight(Context& context) {
+  if (flight_ == nullptr) return;
+  flight_->sent.clear(context.sent_blocks);
+  context.flights.release(flight_);
+  flight_ = nullptr;
+}
+
+/// New octets [first, end) have been handed out.
+void Connection::on_sent(Seq first, Seq end, Instant now) {
+  flight_->sent.push({first, micros(now), static_cast<std::uint16_t>(end - first)});
+  if (flight_->phase != Phase::open) flight_->prr.on_sent(end - first);
   if (send_.max == send_.una && !persisting_) progress_at_ = now;
   send_.max = later(send_.max, end);
   if (retransmit_at_.is_never()) retransmit_at_ = now + rtt_.rto(backoffs_);  // RFC 6298 5.1
   last_sent_at_ = now;
+  schedule_probe(now);
+}
+
+/// RFC 2018 4: what has arrived behind holes, the newest first, and before it what has come twice (RFC 2883).
+/// Full segments of data carry none: the duplicate ACKs beside them do.
+void Connection::add_sack(const Context& context, HeaderFields& header, Bytes payload) {
+  if (!has_dsack_ && (reassembly_ == nullptr || reassembly_->range_count() == 0)) return;
+  if (!sack_permitted_) {
+    has_dsack_ = false;
+    return;
+  }
+  constexpr Bytes sack_header_bytes = 4;
+  constexpr Bytes sack_block_bytes = 8;
+  const Bytes room = mss_ - std::min<Bytes>(payload, mss_);
+  std::size_t places = uses_timestamps_ ? sack_blocks_max - 1 : sack_blocks_max;
+  if (payload > 0) {
+    places = room < sack_header_bytes ? 0 : std::min<std::size_t>(places, (room - sack_header_bytes) / sack_block_bytes);
+  }
+  if (places == 0) return;
+  Options& options = header.options;
+  options.sack_count = 0;
+  if (has_dsack_) {
+    context.count(CounterIndex::dsacks_out);
+    options.sack[options.sack_count++] = dsack_;
+    has_dsack_ = false;
+  }
+  if (reassembly_ != nullptr) {
+    options.sack_count = static_cast<std::uint8_t>(
+        options.sack_count +
+        reassembly_->report(std::span(options.sack).subspan(options.sack_count, places - options.sack_count)));
+  }
 }
 
 /// Chain nodes are out. What was owed is tried again soon, whatever timer runs.

@@ -31,6 +31,40 @@ void Reassembly::close_range(std::uint32_t index) {
   --count_;
 }
 
+/// Octets have come in at `seq`: its range is the newest now.
+void Reassembly::note(Seq seq) {
+  const auto range_of = [&](Seq of) {
+    for (std::uint32_t i = 0; i < count_; ++i) {
+      if (ranges_[i].first <= of && of < ranges_[i].end()) return i;
+    }
+    return count_;
+  };
+  const std::uint32_t own = range_of(seq);
+  std::array<Seq, sack_blocks_max> kept;
+  std::uint8_t kept_count = 1;
+  kept[0] = seq;
+  for (std::uint8_t i = 0; i < recent_count_ && kept_count < sack_blocks_max; ++i) {
+    const std::uint32_t range = range_of(recent_[i]);
+    if (range != own && range != count_) kept[kept_count++] = recent_[i];
+  }
+  recent_ = kept;
+  recent_count_ = kept_count;
+}
+
+std::uint8_t Reassembly::report(std::span<SackBlock> out) const {
+  std::uint8_t written = 0;
+  for (std::uint8_t i = 0; i < recent_count_ && written < out.size(); ++i) {
+    for (std::uint32_t j = 0; j < count_; ++j) {
+      if (ranges_[j].first > recent_[i] || recent_[i] >= ranges_[j].end()) continue;
+      const bool is_told = std::any_of(out.begin(), out.begin() + written,
+                                       [&](const SackBlock& block) { return block.first == ranges_[j].first; });
+      if (!is_told) out[written++] = range(j);
+      break;
+    }
+  }
+  return written;
+}
+
 Reassembly::Result Reassembly::insert(Seq seq, Slice bytes) {
   if (slice_count() >= queue_slices_max) return Result::full;
   Result result = Result::duplicate;
@@ -67,6 +101,7 @@ Reassembly::Result Reassembly::insert(Seq seq, Slice bytes) {
       if (!ranges_[behind].bytes.prepend(bytes.share(0, fresh))) return Result::no_memory;
       ranges_[behind].first = seq;
     }
+    note(seq);
     bytes.remove_front(fresh);
     seq += fresh;
     result = Result::kept;

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 #include "dataplane/rope.h"
 #include "dataplane/slab.h"
@@ -39,10 +40,13 @@ class Reassembly {
   [[nodiscard]] Bytes size() const;
   [[nodiscard]] std::uint32_t slice_count() const;
   [[nodiscard]] std::uint32_t range_count() const { return count_; }
-  /// Range `index` in order of sequence (for SACK, RFC 2018 4, and tests).
+  /// Range `index` in order of sequence.
   [[nodiscard]] SackBlock range(std::uint32_t index) const {
     return {ranges_[index].first, ranges_[index].end()};
   }
+  /// Writes what SACK is to tell (RFC 2018 4): the range with the octets that came last, then those that were
+  /// told of before, the newest first. Returns how many.
+  std::uint8_t report(std::span<SackBlock> out) const;
 
  private:
   struct Range {
@@ -51,12 +55,16 @@ class Reassembly {
     explicit Range(SlicePool& pool) : bytes(pool) {}
     [[nodiscard]] Seq end() const { return first + bytes.size(); }
   };
+  void note(Seq seq);
   void open_range(std::uint32_t index, Seq first);
   void close_range(std::uint32_t index);
 
   std::uint32_t count_ = 0;
   Seq end_;
   bool has_end_ = false;
+  std::uint8_t recent_count_ = 0;
+  /// Where octets came in, the latest first: one in each of the last ranges.
+  std::array<Seq, sack_blocks_max> recent_;
   std::array<Range, reassembly_ranges_max> ranges_;
 };
 

@@ -13,6 +13,7 @@ void Connection::on_payload(Context& context, const SegmentView& segment, Slice 
   bool fin = segment.has(flag::fin) && segment.end() > receive_.nxt;
   if (seq < receive_.nxt) {
     const Bytes known = std::min(receive_.nxt - seq, payload.size());
+    if (known > 0) note_duplicate_payload(seq, seq + known);
     payload.remove_front(known);
     seq += known;
     if (payload.empty() && !fin) {
@@ -130,6 +131,7 @@ void Connection::reassemble(Context& context, Seq seq, Slice payload, bool fin) 
       context.buffers.take();
       [[fallthrough]];
     case Reassembly::Result::duplicate:
+      if (result == Reassembly::Result::duplicate && end > seq) note_duplicate_payload(seq, end);
       if (fin) reassembly_->set_end(end);
       break;
     case Reassembly::Result::full:
@@ -174,6 +176,22 @@ void Connection::on_fin(Context& context, Instant now) {
     default:
       break;
   }
+}
+
+/// RFC 2883 4: only the latest is reported, once.
+void Connection::note_duplicate_payload(Seq first, Seq end) {
+  has_dsack_ = true;
+  dsack_ = {first, end};
+}
+
+/// RFC 3168 6.1.3: a mark is echoed in all ACKs until the sender says that it has reduced its window.
+void Connection::note_congestion_mark(Context& context, const SegmentView& segment) {
+  if (segment.has(flag::cwr)) ece_owed_ = false;
+  if (segment.ecn != ecn::congested) return;
+  context.count(CounterIndex::congestion_marks_in);
+  ece_owed_ = true;
+  ack_now_ = true;
+  signal(signal::output);
 }
 
 void Connection::release_reassembly(Context& context) {

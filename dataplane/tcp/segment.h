@@ -93,6 +93,13 @@ enum class ParseResult : std::uint8_t {
 /// anything but ok, `out` holds nothing of use.
 [[nodiscard]] ParseResult parse_segment(std::span<const std::uint8_t> bytes, SegmentView& out);
 
+/// The ECN field of an IP header (RFC 3168 5).
+namespace ecn {
+inline constexpr std::uint8_t not_capable = 0;
+inline constexpr std::uint8_t capable = 2;  ///< ECT(0)
+inline constexpr std::uint8_t congested = 3;
+}  // namespace ecn
+
 /// What goes into a header. Options are written only where they are set.
 struct HeaderFields {
   std::uint16_t source_port = 0;
@@ -101,6 +108,7 @@ struct HeaderFields {
   Seq ack;
   std::uint16_t window = 0;
   std::uint8_t flags = 0;
+  std::uint8_t ecn = 0;  ///< For the IP header in front of it.
   Options options;
 };
 

@@ -45,24 +45,10 @@ Bytes SendQueue::move_and_share(Bytes count, Rope& out) {
   return 0;
 }
 
-Bytes SendQueue::share_front(Bytes count, Rope& out) const {
-  BYWAY_ASSERT(out.empty() && count > 0 && count <= size());
-  const Rope& first = sent_.empty() ? unsent_ : sent_;
-  const Bytes wanted = std::min(count, first.size());
-  if (first.share(0, wanted, out)) return wanted;
-  const Bytes one_slice = std::min(count, first.front().size());
-  return first.share(0, one_slice, out) ? one_slice : 0;
-}
-
 void SendQueue::acknowledge(Bytes count) {
   const Bytes from_sent = std::min(count, sent_.size());
   sent_.consume(from_sent);
   unsent_.consume(count - from_sent);
-}
-
-void SendQueue::rewind() {
-  sent_.append(std::move(unsent_));
-  unsent_ = std::move(sent_);
 }
 
 void SendQueue::clear() {

@@ -4,8 +4,8 @@
 //     snd_una            snd_nxt                  end of what was written
 //        |---- sent ------|------- unsent ---------|
 //
-// Two ropes, so that sending and acknowledging touch only their ends, and taking everything back after a
-// time-out is O(1). A segment on its way shares slices with `sent`.
+// Two ropes, so that sending and acknowledging touch only their ends. A segment on its way shares slices with
+// `sent`.
 #pragma once
 
 #include "dataplane/rope.h"
@@ -42,13 +42,15 @@ class SendQueue {
   /// Puts the next up to `count` octets into `out` (empty before) and counts them as sent. Returns how many:
   /// fewer than asked when memory is short, 0 when there is none (nothing changed).
   Bytes send(Bytes count, Rope& out, BufferProvider& buffers);
-  /// Puts up to `count` octets from snd_una on into `out` (empty before), sent ones first. Returns how many,
-  /// as send() does.
-  Bytes share_front(Bytes count, Rope& out) const;
+  /// Puts `count` octets that were sent, from snd_una + `offset` on, into `out` (empty before). False: memory
+  /// is short.
+  [[nodiscard]] bool share_sent(Bytes offset, Bytes count, Rope& out) const {
+    return sent_.share(offset, count, out);
+  }
+  /// Puts the first unsent octet into `out`, for a probe: it stays unsent. False: memory is short.
+  [[nodiscard]] bool share_unsent_octet(Rope& out) const { return unsent_.share(0, 1, out); }
   /// Drops `count` octets from the front (asserted: <= size()).
   void acknowledge(Bytes count);
-  /// Counts everything as unsent again.
-  void rewind();
   void clear();
 
  private:

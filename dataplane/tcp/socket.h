@@ -73,7 +73,7 @@ class Socket final : public Stream, public Timer {
 /// What a segment of an established connection touches: prefetched a burst ahead.
 inline constexpr std::size_t socket_hot_bytes = 448;
 
-static_assert(sizeof(Socket) <= 512, "an idle connection is to cost at most 600 B with its flow table entry");
+static_assert(sizeof(Socket) <= 560, "an idle connection is to cost at most 600 B with its flow table entry");
 
 using SocketQueue = IntrusiveList<Socket, &Socket::queue_link>;
 

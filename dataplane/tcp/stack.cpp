@@ -18,6 +18,10 @@ constexpr std::uint32_t ports_tried_max = 1024;
 constexpr std::uint32_t reassembly_share = 8;
 constexpr std::uint32_t reassemblies_min = 64;
 
+/// A segment that is out holds a chain node at least, so that full blocks for all nodes, and one that is half
+/// used for every second connection, are enough. Without a block a connection waits.
+constexpr std::uint32_t sent_block_share = sent_block_entries;
+
 constexpr std::uint16_t headers_bytes_v4 = 40;  // IP and TCP without options (RFC 9293 3.7.1)
 constexpr std::uint16_t headers_bytes_v6 = 60;
 
@@ -35,11 +39,13 @@ bool is_possible_peer(const net::IpAddress& ip) {
 Stack::Stack(const StackOptions& options, Memory memory, TimerWheel& wheel, const RouteSource& routes,
              Counters counters, Instant now)
     : options_(options),
-      context_{options_, memory, reassemblies_, counters},
+      context_{options_, memory, reassemblies_, flights_, sent_blocks_, counters},
       wheel_(wheel),
       routes_(routes),
       numbers_(options.secret),
       reassemblies_(std::max(options.sockets_max / reassembly_share, reassemblies_min)),
+      flights_(options.sockets_max),
+      sent_blocks_(memory.slices.capacity() / sent_block_share + options.sockets_max / 2),
       sockets_(options.sockets_max),
       flows_(sockets_, options.secret),
       listeners_(options.listeners_max),
@@ -73,7 +79,9 @@ Stream* Stack::connect(const net::SocketAddress& remote, StreamHandler& handler)
   count(CounterIndex::active_opens);
   socket->attached = true;
   socket->handler = &handler;
-  socket->connection.open_active(opening_for(flow, route->mtu, now_), now_);
+  Opening opening = opening_for(flow, route->mtu, now_);
+  opening.uses_ecn = options_.ecn == Ecn::always;
+  socket->connection.open_active(opening, now_);
   mark_dirty(*socket);
   return socket;
 }
@@ -245,7 +253,9 @@ void Stack::accept_syn(Listener& listener, const SegmentView& segment, const Flo
   count(CounterIndex::passive_opens);
   const auto route = routes_.route_to(flow.remote);
   socket->listener = &listener;
-  socket->connection.open_passive(opening_for(flow, route ? route->mtu : mtu_default, now), segment, now);
+  Opening opening = opening_for(flow, route ? route->mtu : mtu_default, now);
+  opening.uses_ecn = options_.ecn != Ecn::off;
+  socket->connection.open_passive(opening, segment, now);
   settle(*socket);
 }
 
@@ -262,13 +272,12 @@ void Stack::reply_reset(const SegmentView& segment, const FlowKey& flow) {
 bool Stack::next_segment(SegmentOut& out, Instant now) {
   now_ = now;
   out.payload.clear();
-  out.ecn = 0;
   HeaderFields header;
   Reply reply;
   if (replies_.pop(reply)) {
     out.local = reply.flow.local;
     out.remote = reply.flow.remote;
-    header = {reply.flow.local_port, reply.flow.remote_port, reply.seq, reply.ack, 0, reply.flags, {}};
+    header = {reply.flow.local_port, reply.flow.remote_port, reply.seq, reply.ack, 0, reply.flags, 0, {}};
     count(CounterIndex::resets_out);
   } else {
     Socket* socket = next_dirty(header, out.payload, now);
@@ -278,6 +287,7 @@ bool Stack::next_segment(SegmentOut& out, Instant now) {
     header.source_port = socket->flow.local_port;
     header.target_port = socket->flow.remote_port;
   }
+  out.ecn = header.ecn;
   out.header_bytes = write_header(header, out.header);
   count(CounterIndex::segments_out);
   context_.counters.add(CounterIndex::payload_bytes_out, out.payload.size());
@@ -347,6 +357,11 @@ ConnectionInfo Stack::info_of(const Socket& socket) const {
   info.send_queue = socket.connection.unacknowledged();
   info.receive_queue = socket.connection.readable().size();
   info.reassembly = s.reassembly;
+  info.sacked = s.sacked;
+  info.lost = s.lost;
+  info.min_rtt = s.min_rtt;
+  info.phase = s.phase;
+  info.backoffs = s.backoffs;
   info.retransmits = s.retransmits;
   return info;
 }

@@ -88,7 +88,12 @@ struct ConnectionInfo {
   Bytes send_queue = 0;     ///< Written and not acknowledged.
   Bytes receive_queue = 0;  ///< In order and not yet read.
   Bytes reassembly = 0;     ///< Received out of order.
+  Bytes sacked = 0;         ///< In flight, and the peer has it.
+  Bytes lost = 0;           ///< In flight, and to be sent again.
   std::uint32_t retransmits = 0;
+  std::uint8_t backoffs = 0;  ///< Time-outs in a row without progress.
+  Phase phase = Phase::open;
+  Nanoseconds min_rtt{0};  ///< 0: none measured yet.
 };
 
 class ConnectionVisitor {
@@ -202,6 +207,8 @@ class Stack final : public Connector {
   const RouteSource& routes_;
   NumberSource numbers_;
   ReassemblySlab reassemblies_;
+  FlightSlab flights_;
+  SentBlockSlab sent_blocks_;
   Slab<Socket> sockets_;
   FlowTable flows_;
   ListenerTable listeners_;

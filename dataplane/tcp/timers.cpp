@@ -7,7 +7,8 @@
 namespace byway::tcp {
 
 Instant Connection::deadline() const {
-  return std::min({retransmit_at_, ack_at_, life_at_});
+  const Instant flight_at = flight_ != nullptr ? flight_->timer_at : Instant::never();
+  return std::min({retransmit_at_, flight_at, ack_at_, life_at_});
 }
 
 void Connection::on_deadline(Context& context, Instant now) {
@@ -17,6 +18,7 @@ void Connection::on_deadline(Context& context, Instant now) {
     context.count(CounterIndex::delayed_acks);
     signal(signal::output);
   }
+  if (flight_ != nullptr && flight_->timer_at <= now) on_flight_timer(context, now);
   if (retransmit_at_ <= now) on_retransmit_deadline(context, now);
   if (life_at_ <= now) on_life_deadline(context, now);
 }
@@ -45,14 +47,8 @@ void Connection::on_retransmit_deadline(Context& context, Instant now) {
     return;
   }
   context.count(CounterIndex::retransmit_timeouts);
-  congestion_.on_timeout(in_flight(), mss_, backoffs_ == 1);
-  recovery_.on_timeout(send_.max);
-  // RFC 6298 5.4 sends the first segment again; without SACK nothing is known of the others, and they follow
-  // as the window opens, if no ACK shows that they arrived.
-  queue_.rewind();
-  send_.nxt = send_.una;
-  retransmit_owed_ = false;
-  timing_ = false;
+  begin_timeout_phase(now);
+  retransmit_at_ = now + rtt_.rto(backoffs_);
 }
 
 void Connection::on_syn_timeout(Context& context) {

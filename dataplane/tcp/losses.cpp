@@ -1,0 +1,290 @@
+// Losses: finding them (RACK, RFC 8985; without SACK three duplicate ACKs, RFC 6582), repairing them under a
+// window that comes down (RFC 6937), probing for those at the tail (RFC 8985 7), and taking back what turns
+// out to have been none (RFC 3522, 4015, 5682, DSACK). Congestion marks come down the same way (RFC 3168).
+#include <algorithm>
+
+#include "dataplane/tcp/connection.h"
+
+namespace byway::tcp {
+
+namespace {
+
+/// RFC 8985 7.2 adds the longest that a receiver may hold back the ACK of a single segment. It says 200 ms,
+/// which is a whole minimal time-out; ours and Linux's is 40 ms, and a probe that was needless costs one
+/// segment.
+constexpr Nanoseconds probe_ack_delay_max = 50ms;
+/// A probe sooner than this would be for a late timer, not for a loss.
+constexpr Nanoseconds probe_delay_min = 2ms;
+
+}  // namespace
+
+Bytes Connection::pipe() const {
+  if (flight_ == nullptr) return 0;
+  const SentSegments& sent = flight_->sent;
+  const Bytes out = in_flight() - sent.sacked() - sent.lost();
+  const Bytes arrived = std::uint32_t{std::min(flight_->duplicates, flight_->duplicates_max)} * mss_;
+  return out - std::min(out, arrived);
+}
+
+bool Connection::has_congestion_echo(const SegmentView& segment) const {
+  return uses_ecn_ && segment.has(flag::ece);
+}
+
+// ---- What an ACK says about losses -----------------------------------------------------------------------
+
+/// An ACK while not everything is in order.
+void Connection::repair(Context& context, const SegmentView& segment, const Delivery& delivery, Instant now) {
+  Flight& flight = *flight_;
+  if (delivery.has_dsack) on_dsack(context, delivery.dsack);
+  check_probe(context, delivery);
+  if (is_spurious(segment, delivery)) undo(context);
+  if (flight.phase != Phase::open && send_.una >= flight.recover) end_phase();
+  const Bytes lost_before = flight.sent.lost();
+  detect_losses(now);
+  const bool new_loss = flight.sent.lost() > lost_before;
+  if (has_congestion_echo(segment)) on_congestion_echo(context, delivery);
+  if (flight.sent.lost() > 0) begin_recovery(context);
+  switch (flight.phase) {
+    case Phase::open:
+      if (delivery.advances) grow_window(delivery, now);
+      break;
+    case Phase::reduced:
+    case Phase::recovery:
+      congestion_.set_window(flight.prr.on_ack(delivery.octets, pipe(), congestion_.threshold(), mss_,
+                                               delivery.advances && !new_loss));
+      break;
+    case Phase::timeout:
+      if (delivery.advances || delivery.sacks) grow_window(delivery, now);
+      break;
+  }
+  signal(signal::output);
+}
+
+void Connection::detect_losses(Instant now) {
+  Flight& flight = *flight_;
+  if (flight.sent.empty()) return;
+  if (!sack_permitted_) {
+    detect_without_sack();
+    return;
+  }
+  if (flight.sent.sacked() == 0 && flight.sent.retransmitted_out() == 0) return;
+  const Micros wait = flight.rack.detect(flight.sent, reordering_window(), micros(now));
+  if (wait > 0) {
+    flight.set_timer(Flight::Timer::reordering, now + std::chrono::microseconds(wait));
+  } else if (flight.timer == Flight::Timer::reordering) {
+    flight.stop_timer();
+  }
+}
+
+Micros Connection::reordering_window() const {
+  const bool is_certain = flight_->phase == Phase::recovery || flight_->phase == Phase::timeout ||
+                          flight_->sent.sacked_count() >= duplicate_threshold;
+  return rack_path_.reordering_window(static_cast<Micros>(rtt_.srtt() / 1us), is_certain);
+}
+
+/// RFC 6582 3.2: the third duplicate shows the first segment as lost, and in recovery each partial ACK the
+/// next one.
+void Connection::detect_without_sack() {
+  Flight& flight = *flight_;
+  const SentSegments::Place first = flight.sent.begin();
+  if (first->state != SentSegment::State::out) return;
+  const bool is_partial = flight.phase == Phase::recovery && flight.duplicates == 0 &&
+                          !first->was_retransmitted();
+  // Step 2: not for octets that a time-out or a recovery has already sent again.
+  const bool is_third = flight.phase == Phase::open && flight.duplicates == duplicate_threshold &&
+                        send_.una > flight.recover;
+  if (is_partial || is_third) flight.sent.set_state(first, SentSegment::State::lost);
+}
+
+// ---- Phases ----------------------------------------------------------------------------------------------
+
+/// Keeps what undo() would bring back.
+void Connection::remember_for_undo() {
+  Flight& flight = *flight_;
+  flight.before = congestion_;
+  flight.can_undo = true;
+  flight.has_stamp = false;
+  flight.unproven = 0;
+  flight.undo_from = send_.una;
+}
+
+/// The window is to come down, once a round trip.
+void Connection::begin_reduction(Phase phase) {
+  Flight& flight = *flight_;
+  remember_for_undo();
+  flight.phase = phase;
+  flight.recover = send_.nxt;
+  congestion_.on_congestion(in_flight(), mss_);
+  flight.prr.start(in_flight());
+  congestion_.set_window(flight.prr.on_ack(0, pipe(), congestion_.threshold(), mss_, false));
+}
+
+void Connection::begin_recovery(Context& context) {
+  Flight& flight = *flight_;
+  if (flight.phase == Phase::recovery || flight.phase == Phase::timeout) return;
+  context.count(CounterIndex::fast_retransmits);
+  if (flight.phase == Phase::reduced) {  // the window is on its way already
+    flight.phase = Phase::recovery;
+    return;
+  }
+  begin_reduction(Phase::recovery);
+}
+
+/// RFC 6298 5.4 to 5.6, RFC 8985 6.3: what has been out for long enough is lost, and slow start sends it
+/// again.
+void Connection::begin_timeout_phase(Instant now) {
+  Flight& flight = *flight_;
+  const bool is_first = flight.phase != Phase::timeout;
+  // RFC 5682 2.1 step 1: a time-out in a recovery needs no other explanation.
+  if (flight.phase == Phase::open) {
+    remember_for_undo();
+    flight.frto = Flight::Frto::first_ack;
+  } else {
+    flight.can_undo = flight.can_undo && !is_first;
+    flight.frto = Flight::Frto::off;
+  }
+  flight.phase = Phase::timeout;
+  flight.recover = send_.nxt;
+  flight.probe_out = false;
+  flight.duplicates = 0;
+  flight.stop_timer();
+  congestion_.on_timeout(in_flight(), mss_, is_first);
+  // RFC 2018 8: a receiver that has SACKed the first octets that it has not acknowledged has let go of them.
+  if (flight.sent.front().state == SentSegment::State::sacked) {
+    for (SentSegments::Place at = flight.sent.begin(); at; ++at) {
+      flight.sent.set_state(at, SentSegment::State::out);
+    }
+  }
+  flight.rack.mark_on_timeout(flight.sent, reordering_window(), micros(now));
+}
+
+void Connection::end_phase() {
+  Flight& flight = *flight_;
+  if (flight.phase != Phase::timeout) {
+    congestion_.set_window(congestion_.threshold());
+    rack_path_.on_recovery_end();
+  }
+  flight.phase = Phase::open;
+  flight.frto = Flight::Frto::off;
+}
+
+/// RFC 3168 6.1.2: as for a loss, at most once a round trip, and the peer is told (CWR).
+void Connection::on_congestion_echo(Context& context, const Delivery& delivery) {
+  if (flight_->phase != Phase::open) return;
+  context.count(CounterIndex::congestion_echoes_in);
+  cwr_owed_ = true;
+  if (flight_->sent.empty()) {
+    congestion_.on_congestion(delivery.flight, mss_);
+  } else {
+    begin_reduction(Phase::reduced);
+  }
+}
+
+// ---- Taking back -----------------------------------------------------------------------------------------
+
+/// RFC 2883 5: the peer got something twice.
+void Connection::on_dsack(Context& context, const SackBlock& block) {
+  Flight& flight = *flight_;
+  context.count(CounterIndex::dsacks_in);
+  rack_path_.on_dsack(send_.una, send_.nxt);
+  if (flight.probe_out && flight.probe_was_retransmission && block.end == flight.probe_end) {
+    flight.probe_out = false;  // RFC 8985 7.4.2: original and probe arrived, nothing was lost
+  }
+  if (!flight.can_undo || flight.unproven == 0 || block.first < flight.undo_from) return;
+  const std::uint32_t segments = (block.end - block.first + mss_ - 1) / mss_;
+  flight.unproven -= std::min(flight.unproven, segments);
+  if (flight.unproven == 0) undo(context);  // all that was sent again was sent in vain
+}
+
+/// Whether this ACK shows that what is being repaired had only been late.
+bool Connection::is_spurious(const SegmentView& segment, const Delivery& delivery) {
+  Flight& flight = *flight_;
+  if (!flight.can_undo || (flight.phase != Phase::recovery && flight.phase != Phase::timeout)) return false;
+  // RFC 3522 3.2: it answers a transmission before the first retransmission.
+  if (delivery.advances && flight.has_stamp && uses_timestamps_ && segment.options.has_timestamps &&
+      segment.options.timestamps.echo != 0 &&
+      static_cast<std::int32_t>(segment.options.timestamps.echo - flight.stamp) < 0) {
+    return true;
+  }
+  switch (flight.frto) {
+    case Flight::Frto::off:
+      return false;
+    case Flight::Frto::first_ack:  // RFC 5682 3.1 step 2
+      flight.frto = delivery.advances && send_.una < flight.recover && queue_.unsent() > 0
+                        ? Flight::Frto::second_ack
+                        : Flight::Frto::off;
+      return false;
+    case Flight::Frto::second_ack:  // step 3
+      flight.frto = Flight::Frto::off;
+      return delivery.original && (delivery.advances || delivery.sacks);
+  }
+  return false;
+}
+
+/// RFC 4015 3.1, 3.2.
+void Connection::undo(Context& context) {
+  Flight& flight = *flight_;
+  context.count(CounterIndex::spurious_recoveries);
+  congestion_.undo(flight.before);
+  flight.can_undo = false;
+  flight.frto = Flight::Frto::off;
+  flight.phase = Phase::open;
+  for (SentSegments::Place at = flight.sent.first_lost(); at; ++at) {
+    if (at->state == SentSegment::State::lost) flight.sent.set_state(at, SentSegment::State::out);
+  }
+}
+
+// ---- Tail loss probes ------------------------------------------------------------------------------------
+
+/// RFC 8985 7.2: when nothing else will bring an ACK, ask for one.
+void Connection::schedule_probe(Instant now) {
+  Flight* flight = flight_;
+  if (flight == nullptr || flight->timer == Flight::Timer::reordering) return;
+  if (!sack_permitted_ || flight->phase != Phase::open || flight->sent.sacked() > 0 ||
+      flight->sent.lost() > 0 || flight->probe_out || persisting_) {
+    flight->stop_timer();
+    return;
+  }
+  Nanoseconds wait = 1s;  // without a sample
+  if (rtt_.has_sample()) {
+    wait = std::max<Nanoseconds>(2 * rtt_.srtt(), probe_delay_min);
+    if (flight->sent.count() == 1) wait += probe_ack_delay_max;
+  }
+  flight->set_timer(Flight::Timer::probe, std::min(now + wait, retransmit_at_));
+}
+
+void Connection::on_flight_timer(Context& context, Instant now) {
+  Flight& flight = *flight_;
+  const Flight::Timer timer = flight.timer;
+  flight.stop_timer();
+  switch (timer) {
+    case Flight::Timer::none:
+      return;
+    case Flight::Timer::reordering:
+      detect_losses(now);
+      if (flight.sent.lost() > 0) begin_recovery(context);
+      break;
+    case Flight::Timer::probe:
+      tail_probe_owed_ = true;
+      retransmit_at_ = now + rtt_.rto();  // 7.3: the time-out begins anew with the probe
+      break;
+  }
+  signal(signal::output);
+}
+
+/// RFC 8985 7.4.2: whether the probe repaired a loss, which the window has to answer for.
+void Connection::check_probe(Context& context, const Delivery& delivery) {
+  Flight& flight = *flight_;
+  if (!flight.probe_out || send_.una < flight.probe_end) return;
+  if (flight.probe_was_retransmission) {
+    if (send_.una == flight.probe_end && delivery.advances) return;  // the next ACK or DSACK tells
+    if (send_.una > flight.probe_end && flight.phase == Phase::open && !delivery.has_dsack &&
+        !flight.sent.empty()) {
+      context.count(CounterIndex::probe_repairs);
+      begin_reduction(Phase::reduced);
+    }
+  }
+  flight.probe_out = false;
+}
+
+}  // namespace byway::tcp
