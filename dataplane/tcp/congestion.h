@@ -23,12 +23,12 @@ inline constexpr Bytes congestion_window_max = 1u << 30;
 /// One ACK that moved snd_una.
 struct AckEvent {
   Instant now;
-  Seq una;           ///< After it.
+  Seq una;  ///< After it.
   Seq nxt;
   Bytes acked = 0;   ///< Octets that arrived, by what it says.
   Bytes flight = 0;  ///< In flight before it.
   Bytes mss = 0;
-  Micros rtt = 0;    ///< Of the newest segment that it acknowledges; 0: no sample.
+  Micros rtt = 0;  ///< Of the newest segment that it acknowledges; 0: no sample.
   Micros srtt = 0;
 };
 
@@ -37,13 +37,13 @@ concept CongestionController = requires(T control, const T& other, const AckEven
                                         typename T::Rounds& rounds, Bytes octets, bool first) {
   /// State that only matters while something is in flight: begins anew with each flight.
   typename T::Rounds;
-  control.start(octets);                                ///< The MSS is known: a connection begins.
-  control.on_ack(ack, rounds);                          ///< Outside recovery, or after a time-out.
-  control.on_congestion(octets, octets);                ///< flight, MSS: a loss or a mark. Sets threshold().
-  control.on_timeout(octets, octets, first);            ///< flight, MSS, first for these octets.
-  control.on_idle(octets);                              ///< MSS: a pause longer than the time-out.
-  control.set_window(octets);                           ///< Recovery moves the window on its way down.
-  control.undo(other);                                  ///< It was no loss: back to the state before it.
+  control.start(octets);                      ///< The MSS is known: a connection begins.
+  control.on_ack(ack, rounds);                ///< Outside recovery, or after a time-out.
+  control.on_congestion(octets, octets);      ///< flight, MSS: a loss or a mark. Sets threshold().
+  control.on_timeout(octets, octets, first);  ///< flight, MSS, first for these octets.
+  control.on_idle(octets);                    ///< MSS: a pause longer than the time-out.
+  control.set_window(octets);                 ///< Recovery moves the window on its way down.
+  control.undo(other);                        ///< It was no loss: back to the state before it.
   { other.window() } -> std::same_as<Bytes>;
   { other.threshold() } -> std::same_as<Bytes>;
 };

@@ -18,9 +18,9 @@
 #include "dataplane/rope.h"
 #include "dataplane/stream.h"
 #include "dataplane/tcp/context.h"
-#include "dataplane/tcp/limits.h"
 #include "dataplane/tcp/cubic.h"
 #include "dataplane/tcp/flight.h"
+#include "dataplane/tcp/limits.h"
 #include "dataplane/tcp/rack.h"
 #include "dataplane/tcp/rtt.h"
 #include "dataplane/tcp/segment.h"
@@ -332,7 +332,7 @@ class Connection {
   std::uint32_t timestamp_recent_ = 0;     ///< TS.Recent, RFC 7323 4.3.
   std::uint32_t timestamp_recent_ms_ = 0;  ///< When it was set: it is void after 24 days (5.5).
   std::uint32_t timestamp_offset_ = 0;
-  SackBlock dsack_;  ///< RFC 2883: what has come twice.
+  SackBlock dsack_;                           ///< RFC 2883: what has come twice.
   Instant retransmit_at_ = Instant::never();  ///< RTO, SYN retransmission or window probe.
   Instant ack_at_ = Instant::never();         ///< Delayed ACK.
   Instant life_at_ = Instant::never();        ///< Keepalive, FIN-WAIT-2 without a user, TIME-WAIT.

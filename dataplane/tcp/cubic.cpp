@@ -7,8 +7,8 @@ namespace byway::tcp {
 
 namespace {
 
-constexpr float beta = 0.7F;     // RFC 9438 4.6
-constexpr float c = 0.4F;        // 5.1, segments per second cubed
+constexpr float beta = 0.7F;                               // RFC 9438 4.6
+constexpr float c = 0.4F;                                  // 5.1, segments per second cubed
 constexpr float reno_alpha = 3 * (1 - beta) / (1 + beta);  // 4.3
 /// RFC 9438 4.4: the window does not grow by more than half in a round trip.
 constexpr float target_max = 1.5F;
@@ -84,7 +84,8 @@ void Cubic::avoid_congestion(const AckEvent& ack) {
   if (window_at(t) < w_est_) {
     growth_ = std::max(growth_, w_est_ - cwnd);
   } else {  // 4.4, 4.5
-    const float target = std::clamp(window_at(t + static_cast<float>(ack.srtt) / 1e6F), cwnd, target_max * cwnd);
+    const float target =
+        std::clamp(window_at(t + static_cast<float>(ack.srtt) / 1e6F), cwnd, target_max * cwnd);
     growth_ += acked * (target - cwnd) / cwnd;
   }
   if (growth_ < 1) return;

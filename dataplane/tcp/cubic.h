@@ -39,13 +39,13 @@ class Cubic {
 
   Bytes cwnd_ = 0;
   Bytes ssthresh_ = UINT32_MAX;
-  std::uint32_t epoch_ms_ = 0;   ///< When this stage of congestion avoidance began.
-  std::uint32_t last_ms_ = 0;    ///< Of the last ACK: time in which nothing was tried does not count.
-  float w_max_ = 0;              ///< Octets. 0: begin where the window is.
-  float prior_ = 0;              ///< cwnd_prior: the window before the last reduction.
-  float k_ = 0;                  ///< Seconds until w_max_ is reached again.
-  float w_est_ = 0;              ///< What Reno would have.
-  float growth_ = 0;             ///< Fractions of octets that the window has not grown by yet.
+  std::uint32_t epoch_ms_ = 0;  ///< When this stage of congestion avoidance began.
+  std::uint32_t last_ms_ = 0;   ///< Of the last ACK: time in which nothing was tried does not count.
+  float w_max_ = 0;             ///< Octets. 0: begin where the window is.
+  float prior_ = 0;             ///< cwnd_prior: the window before the last reduction.
+  float k_ = 0;                 ///< Seconds until w_max_ is reached again.
+  float w_est_ = 0;             ///< What Reno would have.
+  float growth_ = 0;            ///< Fractions of octets that the window has not grown by yet.
   bool in_epoch_ = false;
 };
 static_assert(CongestionController<Cubic>);

@@ -35,9 +35,9 @@ struct Flight {
   /// Undoing what turns out to have been no loss (RFC 4015).
   bool can_undo = false;
   bool has_stamp = false;
-  std::uint32_t stamp = 0;       ///< TSval of the first retransmission (RFC 3522).
-  std::uint32_t unproven = 0;    ///< Retransmissions that no DSACK has shown to be needless.
-  Seq undo_from;                 ///< snd_una when the phase began.
+  std::uint32_t stamp = 0;     ///< TSval of the first retransmission (RFC 3522).
+  std::uint32_t unproven = 0;  ///< Retransmissions that no DSACK has shown to be needless.
+  Seq undo_from;               ///< snd_una when the phase began.
   CongestionControl before;
 
   /// RFC 5682.

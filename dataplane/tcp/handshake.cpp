@@ -70,7 +70,8 @@ void Connection::learn_from_syn(const SegmentView& syn, Instant now) {
 void Connection::establish(Context& context, const SegmentView& segment, Instant now) {
   if (backoffs_ == 0 && retransmits_ == 0) {
     rtt_.add_sample(now - last_sent_at_);
-    rack_path_.add_rtt(static_cast<Micros>(std::max<std::int64_t>((now - last_sent_at_) / 1us, 1)), micros(now));
+    rack_path_.add_rtt(static_cast<Micros>(std::max<std::int64_t>((now - last_sent_at_) / 1us, 1)),
+                       micros(now));
   } else {
     measure_by_timestamp(segment, now);
   }

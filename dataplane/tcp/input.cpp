@@ -92,6 +92,9 @@ InputResult Connection::on_synchronized(Context& context, const SegmentView& seg
   // First, the sequence number.
   if (!is_acceptable(segment)) {
     context.count(CounterIndex::drop_out_of_window);
+    if (segment.payload_bytes > 0 && segment.seq < receive_.nxt) {
+      note_duplicate_payload(segment.seq, earlier(segment.seq + segment.payload_bytes, receive_.nxt));
+    }
     if (!reset) acknowledge_dropped(context, segment, now);
     return InputResult::taken;
   }

@@ -88,11 +88,11 @@ void Connection::detect_without_sack() {
   Flight& flight = *flight_;
   const SentSegments::Place first = flight.sent.begin();
   if (first->state != SentSegment::State::out) return;
-  const bool is_partial = flight.phase == Phase::recovery && flight.duplicates == 0 &&
-                          !first->was_retransmitted();
+  const bool is_partial =
+      flight.phase == Phase::recovery && flight.duplicates == 0 && !first->was_retransmitted();
   // Step 2: not for octets that a time-out or a recovery has already sent again.
-  const bool is_third = flight.phase == Phase::open && flight.duplicates == duplicate_threshold &&
-                        send_.una > flight.recover;
+  const bool is_third =
+      flight.phase == Phase::open && flight.duplicates == duplicate_threshold && send_.una > flight.recover;
   if (is_partial || is_third) flight.sent.set_state(first, SentSegment::State::lost);
 }
 
@@ -225,6 +225,9 @@ bool Connection::is_spurious(const SegmentView& segment, const Delivery& deliver
 void Connection::undo(Context& context) {
   Flight& flight = *flight_;
   context.count(CounterIndex::spurious_recoveries);
+  // What was taken for lost had been overtaken. RFC 8985 6.2 step 3 cannot see it any more, since it has been
+  // sent again meanwhile.
+  if (flight.phase == Phase::recovery) rack_path_.on_reordering();
   congestion_.undo(flight.before);
   flight.can_undo = false;
   flight.frto = Flight::Frto::off;

@@ -317,7 +317,9 @@ void Connection::add_sack(const Context& context, HeaderFields& header, Bytes pa
   const Bytes room = mss_ - std::min<Bytes>(payload, mss_);
   std::size_t places = uses_timestamps_ ? sack_blocks_max - 1 : sack_blocks_max;
   if (payload > 0) {
-    places = room < sack_header_bytes ? 0 : std::min<std::size_t>(places, (room - sack_header_bytes) / sack_block_bytes);
+    places = room < sack_header_bytes
+                 ? 0
+                 : std::min<std::size_t>(places, (room - sack_header_bytes) / sack_block_bytes);
   }
   if (places == 0) return;
   Options& options = header.options;
@@ -330,7 +332,8 @@ void Connection::add_sack(const Context& context, HeaderFields& header, Bytes pa
   if (reassembly_ != nullptr) {
     options.sack_count = static_cast<std::uint8_t>(
         options.sack_count +
-        reassembly_->report(std::span(options.sack).subspan(options.sack_count, places - options.sack_count)));
+        reassembly_->report(
+            std::span(options.sack).subspan(options.sack_count, places - options.sack_count)));
   }
 }
 

@@ -56,8 +56,9 @@ std::uint8_t Reassembly::report(std::span<SackBlock> out) const {
   for (std::uint8_t i = 0; i < recent_count_ && written < out.size(); ++i) {
     for (std::uint32_t j = 0; j < count_; ++j) {
       if (ranges_[j].first > recent_[i] || recent_[i] >= ranges_[j].end()) continue;
-      const bool is_told = std::any_of(out.begin(), out.begin() + written,
-                                       [&](const SackBlock& block) { return block.first == ranges_[j].first; });
+      const bool is_told = std::any_of(out.begin(), out.begin() + written, [&](const SackBlock& block) {
+        return block.first == ranges_[j].first;
+      });
       if (!is_told) out[written++] = range(j);
       break;
     }
