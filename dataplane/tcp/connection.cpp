@@ -18,29 +18,29 @@ constexpr Bytes writable_share = 4;
 
 Bytes Connection::take(Context& context, Bytes count, Rope& target, Instant now) {
   const Bytes moved = readable_.move_front(count, target);
-  on_consumed(context, now);
+  on_consumed(context, moved, now);
   return moved;
 }
 
 void Connection::discard(Context& context, Bytes count, Instant now) {
   readable_.consume(count);
-  on_consumed(context, now);
+  on_consumed(context, count, now);
 }
 
 // ---- Writing ---------------------------------------------------------------------------------------------
 
-Bytes Connection::writable(const Context& context) const {
+Bytes Connection::writable(Context& context) const {
   return room(context, context.queue_share());
 }
 
-Bytes Connection::room(const Context& context, std::uint32_t share) const {
+Bytes Connection::room(Context& context, std::uint32_t share) const {
   if ((state_ != State::established && state_ != State::close_wait) || fin_queued_) return 0;
-  const Bytes limit = context.send_limit(share, mss_);
+  const Bytes limit = context.send_limit(share, mss_, congestion_.window());
   if (queue_.size() >= limit || queue_.slice_count() >= share) return 0;
   return limit - queue_.size();
 }
 
-Bytes Connection::write(const Context& context, Rope& data, Instant now) {
+Bytes Connection::write(Context& context, Rope& data, Instant now) {
   const Bytes offered = data.size();
   const std::uint32_t share = context.queue_share();
   const Bytes wanted = std::min(offered, room(context, share));
@@ -62,12 +62,13 @@ void Connection::look_again_for_room(Instant now) {
     retransmit_at_ = now + starved_retry;
 }
 
-void Connection::announce_room(const Context& context) {
+void Connection::announce_room(Context& context) {
   if (!wants_writable_) return;
   const std::uint32_t share = context.queue_share();
   const Bytes free = room(context, share);
   if (free == 0) return;
-  if (queue_.size() > 0 && free < context.send_limit(share, mss_) / writable_share) return;
+  if (queue_.size() > 0 && free < context.send_limit(share, mss_, congestion_.window()) / writable_share)
+    return;
   wants_writable_ = false;
   signal(signal::writable);
 }

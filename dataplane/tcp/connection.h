@@ -49,9 +49,10 @@ enum class InputResult : std::uint8_t {
 struct Opening {
   Seq iss;
   std::uint32_t timestamp_offset = 0;
-  std::uint16_t mss_own = 0;      ///< Largest payload that our path takes, without options.
-  std::uint16_t mss_default = 0;  ///< For a peer that sends no MSS option (RFC 9293 3.7.1).
-  bool uses_ecn = false;          ///< Ask for ECN (active), or agree when asked (passive).
+  std::uint16_t mss_own = 0;                        ///< Largest payload that our path takes, without options.
+  std::uint16_t mss_default = 0;                    ///< For a peer that sends no MSS option (RFC 9293 3.7.1).
+  Bytes receive_buffer = receive_buffer_bytes_min;  ///< To begin with.
+  bool uses_ecn = false;                            ///< Ask for ECN (active), or agree when asked (passive).
 };
 
 /// Owner: a Socket. `now` never decreases. Every function leaves what it owes in the signals.
@@ -86,13 +87,13 @@ class Connection {
   }
   /// The window that the peer knows of is less than a segment, or what else comes will be dropped for its
   /// connection's share of the memory (limits.h, "Memory", rule 2).
-  [[nodiscard]] bool is_receive_full(const Context& context) const {
+  [[nodiscard]] bool is_receive_full(Context& context) const {
     return can_receive() && (receive_.edge - receive_.nxt < mss_own_ ||
                              readable_.slice_count() >= context.received_slices_max());
   }
   [[nodiscard]] bool peer_finished() const { return fin_received_; }
-  [[nodiscard]] Bytes writable(const Context& context) const;
-  Bytes write(const Context& context, Rope& data, Instant now);
+  [[nodiscard]] Bytes writable(Context& context) const;
+  Bytes write(Context& context, Rope& data, Instant now);
   [[nodiscard]] Bytes unacknowledged() const { return queue_.size(); }
   [[nodiscard]] std::uint64_t bytes_written() const { return bytes_written_; }
   [[nodiscard]] std::uint64_t bytes_sent() const;
@@ -231,18 +232,19 @@ class Connection {
   void on_in_order(Context& context, Bytes count, Instant now);
   void on_gap_filled(Context& context, Instant now);
   void on_fin(Context& context, Instant now);
-  void on_consumed(const Context& context, Instant now);
+  void tune_receive_buffer(const Context& context, Bytes count, Instant now);
+  void on_consumed(Context& context, Bytes count, Instant now);
   void release_reassembly(Context& context);
   struct ReceiveSpace {
     Bytes window_max;  ///< The largest window that may be offered now.
     Bytes free;        ///< The window that is free of what waits to be read.
   };
-  [[nodiscard]] ReceiveSpace receive_space(const Context& context) const;
+  [[nodiscard]] ReceiveSpace receive_space(Context& context) const;
   enum class WindowGrowth : std::uint8_t { allowed, frozen };
-  std::uint16_t advertise_window(const Context& context, WindowGrowth growth);
-  std::uint16_t advertise_first_window(const Context& context);
+  std::uint16_t advertise_window(Context& context, WindowGrowth growth);
+  std::uint16_t advertise_first_window(Context& context);
   // output.cpp
-  void fill_header(const Context& context, HeaderFields& header, Seq seq, std::uint8_t flags, Instant now,
+  void fill_header(Context& context, HeaderFields& header, Seq seq, std::uint8_t flags, Instant now,
                    WindowGrowth growth = WindowGrowth::allowed);
   void build_syn(Context& context, HeaderFields& header, Instant now);
   void build_reset(Context& context, HeaderFields& header);
@@ -273,8 +275,8 @@ class Connection {
   void enter_time_wait(Context& context, Instant now);
   // connection.cpp
   void end(Context& context, StreamEnd reason);
-  [[nodiscard]] Bytes room(const Context& context, std::uint32_t share) const;
-  void announce_room(const Context& context);
+  [[nodiscard]] Bytes room(Context& context, std::uint32_t share) const;
+  void announce_room(Context& context);
   void begin_queueful(Instant now);
   void look_again_for_room(Instant now);
   [[nodiscard]] Bytes never_sent() const;
@@ -343,6 +345,9 @@ class Connection {
   CongestionControl congestion_;
   RttEstimator rtt_;
   RackPath rack_path_;
+  Bytes receive_buffer_ = 0;  ///< As tuned so far.
+  Bytes tuned_octets_ = 0;    ///< Taken by the reader since tuned_at_.
+  Micros tuned_at_ = 0;
   // Cold.
   Instant last_sent_at_;
   Seq queueful_end_;  ///< An ACK of this shows that all left that was queued at queueful_since_ms_.

@@ -31,6 +31,7 @@ void Connection::open(const Opening& opening, Instant now) {
   mss_ = opening.mss_default;
   receive_mss_ = mss_default_v4;
   receive_scale_ = window_scale_own;
+  receive_buffer_ = opening.receive_buffer;
   uses_timestamps_ = true;
   sack_permitted_ = true;
   uses_ecn_ = opening.uses_ecn;

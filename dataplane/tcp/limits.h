@@ -20,10 +20,14 @@ inline constexpr std::uint32_t segments_per_turn_max = 16;
 /// one each; further ones are dropped and counted (the peer asks again).
 inline constexpr std::uint32_t loose_replies_max = 64;
 
-/// What a receive or send buffer holds at most: 256 KiB carry 2 Gbit/s over the 1 ms of a data centre and
-/// 40 Mbit/s over 50 ms. At the bound the window closes, or write() takes nothing more.
-inline constexpr Bytes receive_buffer_bytes_default = 256 * 1024;
-inline constexpr Bytes send_buffer_bytes_default = 256 * 1024;
+/// What a receive or send buffer may grow to: 4 MiB carry 320 Mbit/s over 100 ms. At the bound the window
+/// closes, or write() takes nothing more. What memory allows is less as a rule (below).
+inline constexpr Bytes receive_buffer_bytes_default = 4 * 1024 * 1024;
+inline constexpr Bytes send_buffer_bytes_default = 4 * 1024 * 1024;
+/// What they begin with. A window of 64 KiB is what a slow start fills in three round trips, and what most
+/// requests never reach; a send buffer of 256 KiB takes most responses off their service at once.
+inline constexpr Bytes receive_buffer_bytes_min = 64 * 1024;
+inline constexpr Bytes send_buffer_bytes_min = 256 * 1024;
 
 // ---- Memory ----------------------------------------------------------------------------------------------
 //
@@ -81,9 +85,11 @@ inline constexpr std::uint32_t pressure_critical_eighths = 7;
 inline constexpr std::uint32_t nodes_kept_from_new_data = 16;
 inline constexpr std::uint32_t nodes_kept_from_receiving = 32;
 
-/// Slices in one queue of a connection, however much memory is free: the default buffers in segments of 512
-/// octets. In segments of 1,460 octets they are 180.
-inline constexpr std::uint32_t queue_slices_max = 512;
+/// Slices in one queue of a connection, however much memory is free: the largest buffers in segments of 1,400
+/// octets.
+inline constexpr std::uint32_t queue_slices_max = 3072;
+/// A share is worked out anew when 1/256 of the chain nodes have come or gone since.
+inline constexpr std::uint32_t share_slack_parts = 256;
 
 /// The MTU of a path about which nothing is known (RFC 894), and the MSS to assume when a peer sends none
 /// (RFC 9293 3.7.1, MUST-15; 1,220 for IPv6).

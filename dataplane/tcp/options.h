@@ -35,8 +35,8 @@ enum class Ecn : std::uint8_t {
 struct StackOptions {
   std::uint32_t sockets_max = 4096;   ///< Connections, TIME-WAIT included; 600 B each at most.
   std::uint32_t listeners_max = 256;  ///< Pairs of address and TCP port.
-  Bytes receive_buffer_bytes = receive_buffer_bytes_default;
-  Bytes send_buffer_bytes = send_buffer_bytes_default;
+  Bytes receive_buffer_bytes = receive_buffer_bytes_default;  ///< The most; see receive_buffer_bytes_min.
+  Bytes send_buffer_bytes = send_buffer_bytes_default;        ///< The most; see send_buffer_bytes_min.
   /// Octets that stay unacknowledged (or a window that stays closed with no answer to probes) this long end
   /// the connection: RFC 9293 3.8.3 wants at least 100 s; Linux waits about 15 min.
   Nanoseconds user_timeout = 120s;

@@ -49,8 +49,8 @@ bool Connection::next_segment(Context& context, HeaderFields& header, Rope& payl
 // ---- Headers ---------------------------------------------------------------------------------------------
 
 /// Header of a segment that acknowledges (all but the first SYN and resets); what it says is owed no more.
-void Connection::fill_header(const Context& context, HeaderFields& header, Seq seq, std::uint8_t flags,
-                             Instant now, WindowGrowth growth) {
+void Connection::fill_header(Context& context, HeaderFields& header, Seq seq, std::uint8_t flags, Instant now,
+                             WindowGrowth growth) {
   header.seq = seq;
   header.ack = receive_.nxt;
   header.flags = ece_owed_ ? flags | flag::ece : flags;

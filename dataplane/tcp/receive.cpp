@@ -204,16 +204,34 @@ void Connection::release_reassembly(Context& context) {
 
 /// The buffer, or what a window field can say of it: 65,535 octets without scaling (RFC 7323 2.2). What is
 /// beyond cannot be offered, so it makes no difference to the peer either.
-Connection::ReceiveSpace Connection::receive_space(const Context& context) const {
-  const Bytes limit = context.receive_limit(mss_own_);
+Connection::ReceiveSpace Connection::receive_space(Context& context) const {
+  const Bytes limit = std::min(receive_buffer_, context.queue_share() * mss_own_);
   const Bytes window_max = std::min(limit, Bytes{UINT16_MAX} << receive_scale_);
   return {window_max, std::min(limit - std::min(limit, readable_.size()), window_max)};
+}
+
+/// The reader took `count` octets: dynamic right-sizing (Fisk and Feng, 2001). What it takes in one round
+/// trip is what the peer can send in one; the buffer becomes twice that, so that a peer in slow start is not
+/// held up. It never shrinks: it is room, not memory, and what memory there is decides beside it.
+void Connection::tune_receive_buffer(const Context& context, Bytes count, Instant now) {
+  if (receive_buffer_ >= context.options.receive_buffer_bytes) return;
+  tuned_octets_ += std::min(count, congestion_window_max - std::min(tuned_octets_, congestion_window_max));
+  const Micros now_us = micros(now);
+  const auto round = static_cast<Micros>(rtt_.srtt() / 1us);
+  if (now_us - tuned_at_ < round) return;
+  if (tuned_octets_ > receive_buffer_ / 2) {
+    const Bytes wanted = 2 * tuned_octets_;
+    receive_buffer_ = std::clamp(wanted, receive_buffer_, context.options.receive_buffer_bytes);
+  }
+  tuned_octets_ = 0;
+  tuned_at_ = now_us;
 }
 
 /// The reader took something. A window update of its own is due only when it makes a difference to the peer:
 /// half the window, or a first full segment after the window was closed (RFC 9293 3.8.6.2.2). Otherwise the
 /// next ACK says it.
-void Connection::on_consumed(const Context& context, Instant now) {
+void Connection::on_consumed(Context& context, Bytes count, Instant now) {
+  tune_receive_buffer(context, count, now);
   unread_since_ms_ = milliseconds(now);
   if (!can_receive()) return;
   const ReceiveSpace space = receive_space(context);
@@ -230,7 +248,7 @@ void Connection::on_consumed(const Context& context, Instant now) {
 /// The window field of the next segment; moves the right edge. It moves forward only by a full segment or
 /// half the window (RFC 9293 3.8.6.2.2, receiver's silly window avoidance), and never back (3.8.6, SHLD-14).
 /// Rounding to the scale goes up, since down would move it back; that offers up to 127 octets too many.
-std::uint16_t Connection::advertise_window(const Context& context, WindowGrowth growth) {
+std::uint16_t Connection::advertise_window(Context& context, WindowGrowth growth) {
   const ReceiveSpace space = receive_space(context);
   const Seq target = receive_.nxt + space.free;
   if (growth == WindowGrowth::allowed && target > receive_.edge &&
@@ -245,7 +263,7 @@ std::uint16_t Connection::advertise_window(const Context& context, WindowGrowth 
 }
 
 /// The window of a SYN, which is not scaled (RFC 7323 2.2).
-std::uint16_t Connection::advertise_first_window(const Context& context) {
+std::uint16_t Connection::advertise_first_window(Context& context) {
   const auto field = static_cast<std::uint16_t>(std::min<Bytes>(receive_space(context).free, UINT16_MAX));
   receive_.edge = receive_.nxt + field;
   return field;

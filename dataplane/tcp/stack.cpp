@@ -104,6 +104,7 @@ Opening Stack::opening_for(const FlowKey& flow, std::uint16_t mtu, Instant now) 
   opening.iss = numbers_.initial_sequence(flow, now);
   opening.timestamp_offset = numbers_.timestamp_offset(flow);
   opening.mss_default = mss_default;
+  opening.receive_buffer = std::min(options_.receive_buffer_bytes, receive_buffer_bytes_min);
   opening.mss_own = mtu > headers + mss_default ? static_cast<std::uint16_t>(mtu - headers) : mss_default;
   return opening;
 }

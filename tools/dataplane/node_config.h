@@ -59,8 +59,8 @@ struct NodeConfig {
   PollMode poll = PollMode::adaptive;
   std::string runtime_dir = runtime_dir_default;
   std::uint32_t drain_timeout_ms = drain_timeout_ms_default;
-  std::uint32_t receive_buffer_bytes = 256 * 1024;
-  std::uint32_t send_buffer_bytes = 256 * 1024;
+  std::uint32_t receive_buffer_bytes = 4 * 1024 * 1024;
+  std::uint32_t send_buffer_bytes = 4 * 1024 * 1024;
   /// Users and groups beside the own user that may connect to the socket, by number or name.
   std::vector<std::string> control_users;
   std::vector<std::string> control_groups;

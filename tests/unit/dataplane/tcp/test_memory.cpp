@@ -191,21 +191,21 @@ TEST_CASE("of those who are stuck while memory is short as many are reset as it 
   CHECK(crowd.bench.slices.in_use() == 0);
 }
 
-TEST_CASE("a connection alone fills its whole send buffer and is offered its whole window") {
+TEST_CASE("a connection alone begins with its whole send buffer and is offered its whole window") {
   StackBench bench({}, 16'384);
   Listening handler;
   bench.handler = &handler;
   bench.check_memory();
   Peer peer(bench, 1000, UINT16_MAX, 7);
-  CHECK(peer.stream().writable() == send_buffer_bytes_default);
-  CHECK(write_octets(bench, peer.stream(), 300'000) == send_buffer_bytes_default);
-  for (int i = 0; i < 20; ++i) {  // the window grows as the reader takes
+  CHECK(peer.stream().writable() == send_buffer_bytes_min);
+  CHECK(write_octets(bench, peer.stream(), 300'000) == send_buffer_bytes_min);
+  for (int i = 0; i < 20; ++i) {  // a SYN can only offer what its field holds
     peer.send(full_segment);
     bench.stack.deliver_events(bench.now);
     peer.stream().discard(peer.stream().readable().size());
     for (const Sent& sent : bench.flush()) peer.note_window(sent.view);
   }
-  CHECK(peer.edge - peer.next() >= receive_buffer_bytes_default - 2 * full_segment.size());
+  CHECK(peer.edge - peer.next() >= receive_buffer_bytes_min - 2 * full_segment.size());
   bench.stack.abort_all(bench.now);
   bench.flush();
 }

@@ -83,3 +83,46 @@ TEST_CASE("a closed window opens by a full segment at least, and that is told at
   CHECK(update[0].view.window == 1460);
   CHECK(update[0].payload.empty());
 }
+
+namespace {
+
+/// The window that a peer is offered after `rounds` round trips in each of which it fills it.
+Bytes window_after(StackBench& bench, Peer& peer, int rounds) {
+  for (int i = 0; i < rounds; ++i) {
+    while (peer.edge - peer.next() >= full_segment.size()) REQUIRE(peer.send(full_segment));
+    bench.advance(10ms);
+    for (const Sent& sent : bench.flush()) peer.note_window(sent.view);
+    bench.advance(100ms);  // what the delayed ACK still has to say
+    for (const Sent& sent : bench.flush()) peer.note_window(sent.view);
+  }
+  return peer.edge - peer.taken;
+}
+
+}  // namespace
+
+TEST_CASE("the window that is offered follows what the reader takes in a round trip, up to its limit") {
+  StackOptions options;
+  options.receive_buffer_bytes = 512 * 1024;
+  StackBench bench(options, 16'384);
+  Reader reader;
+  bench.handler = &reader;
+  bench.check_memory();
+  Peer peer(bench, 1000, UINT16_MAX, 7);
+  CHECK(window_after(bench, peer, 1) <= 2 * receive_buffer_bytes_min);
+  CHECK(window_after(bench, peer, 10) >= options.receive_buffer_bytes - 2 * full_segment.size());
+  CHECK(window_after(bench, peer, 10) <= options.receive_buffer_bytes + 128);
+}
+
+TEST_CASE("the window that is offered does not grow for a reader that takes little") {
+  StackBench bench({}, 16'384);
+  Reader reader;
+  bench.handler = &reader;
+  bench.check_memory();
+  Peer peer(bench, 1000, UINT16_MAX, 7);
+  for (int i = 0; i < 500; ++i) {
+    REQUIRE(peer.send(full_segment));
+    bench.advance(10ms);
+    for (const Sent& sent : bench.flush()) peer.note_window(sent.view);
+  }
+  CHECK(peer.edge - peer.taken <= receive_buffer_bytes_min + 128);
+}
