@@ -1,6 +1,7 @@
 #include "dataplane/tcp/sent_segments.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace byway::tcp {
 
@@ -21,18 +22,18 @@ void SentSegments::release(SentBlockHead* block, SentBlockSlab& blocks) {
 }
 
 bool SentSegments::make_room(SentBlockSlab& blocks) {
-  if (tail_ != nullptr && tail_->end < tail_->capacity) return true;
   if (count_ >= sent_segments_max) return false;
-  SentBlockHead* block = acquire(blocks);
-  if (block == nullptr) return false;
-  // An empty block may stand at the end, and nowhere else.
-  (tail_ != nullptr ? tail_->next : head_) = block;
-  tail_ = block;
-  return true;
+  if (tail_ != nullptr && tail_->end < tail_->capacity) return true;
+  if (spare_ == nullptr) spare_ = acquire(blocks);
+  return spare_ != nullptr;
 }
 
 void SentSegments::push(const SentSegment& segment) {
-  BYWAY_ASSERT(tail_ != nullptr && tail_->end < tail_->capacity);
+  if (tail_ == nullptr || tail_->end == tail_->capacity) {
+    BYWAY_ASSERT(spare_ != nullptr);
+    (tail_ != nullptr ? tail_->next : head_) = spare_;
+    tail_ = std::exchange(spare_, nullptr);
+  }
   tail_->entries[tail_->end++] = segment;
   ++count_;
   enter(segment);
@@ -101,6 +102,7 @@ void SentSegments::clear(SentBlockSlab& blocks) {
     release(block, blocks);
   }
   tail_ = nullptr;
+  if (spare_ != nullptr) release(std::exchange(spare_, nullptr), blocks);
   count_ = sacked_count_ = retransmitted_out_ = 0;
   sacked_ = lost_ = 0;
 }
@@ -108,7 +110,7 @@ void SentSegments::clear(SentBlockSlab& blocks) {
 SentSegments::Place SentSegments::find(Place from, Seq seq) const {
   SentBlockHead* block = from.block_;
   std::uint16_t index = from.index_;
-  while (block != nullptr && block->begin < block->end) {
+  while (block != nullptr) {
     if (block->back().end() > seq) {
       const SentSegment* first = block->entries + index;
       const SentSegment* end = block->entries + block->end;

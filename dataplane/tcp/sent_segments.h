@@ -145,6 +145,8 @@ class SentSegments {
 
   SentBlockHead* head_ = nullptr;
   SentBlockHead* tail_ = nullptr;
+  SentBlockHead* spare_ =
+      nullptr;  ///< Made ready by make_room(), not in the chain yet: no block there is empty.
   std::uint32_t count_ = 0;
   std::uint32_t sacked_count_ = 0;
   std::uint32_t retransmitted_out_ = 0;
