@@ -53,9 +53,10 @@ class RackPath {
   [[nodiscard]] Micros min_rtt() const { return min_rtt_.value(); }
   void on_reordering() { reordering_seen_ = true; }
   [[nodiscard]] bool has_reordering() const { return reordering_seen_; }
-  /// RFC 8985 6.2 step 4, RACK_update_reo_wnd: a DSACK, at most one a round trip counts.
+  /// RFC 8985 6.2 step 4, RACK_update_reo_wnd: a DSACK, at most one a round trip counts. (A round that has
+  /// long passed looks like one to come after 2 GiB, but not like one that ends in what is out.)
   void on_dsack(Seq una, Seq nxt) {
-    if (has_dsack_round_ && una < dsack_round_) return;
+    if (has_dsack_round_ && una < dsack_round_ && dsack_round_ <= nxt) return;
     has_dsack_round_ = true;
     dsack_round_ = nxt;
     if (multiplier_ < UINT8_MAX) ++multiplier_;
