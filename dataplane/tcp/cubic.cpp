@@ -119,6 +119,7 @@ void Cubic::on_timeout(Bytes flight, Bytes mss, bool first) {
 }
 
 void Cubic::on_idle(Bytes mss) {
+  in_epoch_ = false;  // a new stage: the pause and the slow start behind it are not time that was tried
   cwnd_ = std::min(cwnd_, initial_window(mss));
 }
 
