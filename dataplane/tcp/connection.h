@@ -64,6 +64,9 @@ class Connection {
   void open_active(const Opening& opening, Instant now);
   /// Asserted: `syn` has SYN and neither ACK nor RST. Its payload, if any, is left to be sent again.
   void open_passive(const Opening& opening, const SegmentView& syn, Instant now);
+  /// As open_passive, but a SYN-ACK has gone out already without a trace of it (syn_cookie.h), with
+  /// `opening.iss`. The ACK that shows so is the next segment.
+  void open_from_cookie(const Context& context, const Opening& opening, const SegmentView& syn, Instant now);
 
   // ---- Segments (input.cpp, output.cpp) ----
   [[nodiscard]] InputResult on_segment(Context& context, const SegmentView& segment, Slice payload,

@@ -24,6 +24,14 @@ void Connection::open_passive(const Opening& opening, const SegmentView& syn, In
   learn_from_syn(syn, now);
 }
 
+void Connection::open_from_cookie(const Context& context, const Opening& opening, const SegmentView& syn,
+                                  Instant now) {
+  open_passive(opening, syn, now);
+  syn_owed_ = false;
+  send_.nxt = send_.max = send_.iss + 1;
+  advertise_first_window(context);  // what was offered is forgotten; it was the like of this
+}
+
 void Connection::open(const Opening& opening, Instant now) {
   send_.iss = send_.una = send_.nxt = send_.max = opening.iss;
   timestamp_offset_ = opening.timestamp_offset;
@@ -69,11 +77,13 @@ void Connection::learn_from_syn(const SegmentView& syn, Instant now) {
 
 /// Our SYN is acknowledged and we have the peer's.
 void Connection::establish(Context& context, const SegmentView& segment, Instant now) {
-  if (backoffs_ == 0 && retransmits_ == 0) {
+  // Without a timer our SYN-ACK was a cookie: nobody knows when it left, and its timestamp was rounded.
+  const bool is_timed = backoffs_ > 0 || !retransmit_at_.is_never();
+  if (is_timed && backoffs_ == 0 && retransmits_ == 0) {
     rtt_.add_sample(now - last_sent_at_);
     rack_path_.add_rtt(static_cast<Micros>(std::max<std::int64_t>((now - last_sent_at_) / 1us, 1)),
                        micros(now));
-  } else {
+  } else if (is_timed) {
     measure_by_timestamp(segment, now);
   }
   if (backoffs_ > 0) {  // RFC 5681 3.1: after a lost SYN begin with one segment

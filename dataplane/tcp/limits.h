@@ -16,7 +16,7 @@ inline constexpr std::uint32_t burst_max = 32;
 /// transfer cannot hold up a small answer for more than 16 x 1,500 B.
 inline constexpr std::uint32_t segments_per_turn_max = 16;
 
-/// Resets and SYN replies that belong to no connection and wait for the next flush. A burst causes at most
+/// Resets and cookies that belong to no connection and wait for the next flush. A burst causes at most
 /// one each; further ones are dropped and counted (the peer asks again).
 inline constexpr std::uint32_t loose_replies_max = 64;
 
@@ -133,9 +133,9 @@ inline constexpr std::uint8_t challenges_max = 10;
 /// How long to wait when a segment could not be built because chain nodes were out.
 inline constexpr Nanoseconds starved_retry = 10ms;
 
-/// Connections per listener whose handshake is under way, and that wait to be accepted. Beyond the first the
-/// oldest is forgotten, so that a flood of N SYNs a second leaves a client half_open_max / N to answer; it
-/// costs so many sockets for 15 s, no more. Linux has 4096 for both.
+/// Connections per listener whose handshake is under way, and that wait to be accepted. Beyond the first SYNs
+/// are answered by cookies (syn_cookie.h); also when as many are half-open at all listeners together as
+/// sockets are free, so that a flood leaves half of them. Linux has 4096 for both.
 inline constexpr std::uint32_t half_open_max = 1024;
 inline constexpr std::uint32_t unaccepted_max = 1024;
 

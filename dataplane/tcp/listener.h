@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 
+#include "dataplane/clock.h"
 #include "dataplane/net/address.h"
 #include "dataplane/slab.h"
 #include "dataplane/stream.h"
@@ -18,6 +19,7 @@ struct Listener {
   Listener* next = nullptr;  ///< In the same bucket.
   std::uint32_t half_open_count = 0;
   std::uint32_t unaccepted_count = 0;
+  Instant cookies_until;   ///< Until then an ACK may bring back a cookie (syn_cookie.h).
   SocketQueue half_open;   ///< Connections in SYN-RECEIVED.
   SocketQueue unaccepted;  ///< Established ones that Acceptor::on_accept has not seen.
 };

@@ -1,20 +1,20 @@
-// Answers that belong to no connection: resets for segments to closed TCP ports (RFC 9293 3.10.7.1).
+// Answers that belong to no connection: resets for segments to closed TCP ports (RFC 9293 3.10.7.1), and
+// SYN-ACKs with a cookie.
 #pragma once
 
 #include <array>
 #include <cstdint>
 
+#include "dataplane/assert.h"
 #include "dataplane/tcp/flow_key.h"
 #include "dataplane/tcp/limits.h"
-#include "dataplane/tcp/seq.h"
+#include "dataplane/tcp/segment.h"
 
 namespace byway::tcp {
 
 struct Reply {
   FlowKey flow;
-  Seq seq;
-  Seq ack;
-  std::uint8_t flags = 0;
+  HeaderFields header;  ///< Without TCP ports: they are those of the flow.
 };
 
 /// First in, first out, of fixed size: a full queue refuses, so that a flood costs us no more than one flush.
@@ -25,14 +25,17 @@ class ReplyQueue {
     replies_[(first_ + count_++) % loose_replies_max] = reply;
     return true;
   }
-  [[nodiscard]] bool pop(Reply& out) {
-    if (count_ == 0) return false;
-    out = replies_[first_];
+  [[nodiscard]] bool empty() const { return count_ == 0; }
+  /// The oldest. Both asserted: not empty.
+  [[nodiscard]] const Reply& front() const {
+    BYWAY_ASSERT(count_ > 0);
+    return replies_[first_];
+  }
+  void pop() {
+    BYWAY_ASSERT(count_ > 0);
     first_ = (first_ + 1) % loose_replies_max;
     --count_;
-    return true;
   }
-  [[nodiscard]] bool empty() const { return count_ == 0; }
 
  private:
   std::array<Reply, loose_replies_max> replies_;

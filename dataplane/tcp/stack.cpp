@@ -43,6 +43,7 @@ Stack::Stack(const StackOptions& options, Memory memory, TimerWheel& wheel, cons
       wheel_(wheel),
       routes_(routes),
       numbers_(options.secret),
+      cookies_(options.secret),
       reassemblies_(std::max(options.sockets_max / reassembly_share, reassemblies_min)),
       flights_(options.sockets_max),
       sent_blocks_(memory.slices.capacity() / sent_block_share + options.sockets_max / 2),
@@ -106,6 +107,13 @@ Opening Stack::opening_for(const FlowKey& flow, std::uint16_t mtu, Instant now) 
   opening.mss_default = mss_default;
   opening.receive_buffer = std::min(options_.receive_buffer_bytes, receive_buffer_bytes_min);
   opening.mss_own = mtu > headers + mss_default ? static_cast<std::uint16_t>(mtu - headers) : mss_default;
+  return opening;
+}
+
+Opening Stack::passive_opening_for(const FlowKey& flow, Instant now) const {
+  const auto route = routes_.route_to(flow.remote);
+  Opening opening = opening_for(flow, route ? route->mtu : mtu_default, now);
+  opening.uses_ecn = options_.ecn != Ecn::off;
   return opening;
 }
 
@@ -177,7 +185,7 @@ void Stack::on_segment(const net::IpAddress& source, const net::IpAddress& targe
 void Stack::dispatch(Incoming& incoming, const SegmentView& segment, const FlowKey& flow, Socket* socket,
                      Instant now) {
   if (socket == nullptr) {
-    on_stranger(segment, flow, now);
+    on_stranger(incoming, segment, flow, now);
     return;
   }
   if (socket->listing == Listing::half_open && segment.has(flag::ack) && !segment.has(flag::rst) &&
@@ -196,7 +204,7 @@ void Stack::dispatch(Incoming& incoming, const SegmentView& segment, const FlowK
       break;
     case InputResult::new_syn:
       count(CounterIndex::time_wait_reused);
-      on_stranger(segment, flow, now);
+      on_stranger(incoming, segment, flow, now);
       break;
   }
 }
@@ -213,7 +221,7 @@ void Stack::on_delivery_error(const DeliveryError& error, Instant now) {
 }
 
 /// A segment without a connection: RFC 9293 3.10.7.1 and 3.10.7.2.
-void Stack::on_stranger(const SegmentView& segment, const FlowKey& flow, Instant now) {
+void Stack::on_stranger(Incoming& incoming, const SegmentView& segment, const FlowKey& flow, Instant now) {
   if (!is_possible_peer(flow.remote) || flow.remote_port == 0 || flow.local_port == 0) {
     count(CounterIndex::drop_bad_address);
     return;
@@ -222,8 +230,9 @@ void Stack::on_stranger(const SegmentView& segment, const FlowKey& flow, Instant
     count(CounterIndex::drop_no_connection);
     return;
   }
-  Listener* listener = draining_ ? nullptr : listeners_.find({flow.local, flow.local_port});
-  if (listener == nullptr || segment.has(flag::ack)) {
+  Listener* listener = listeners_.find({flow.local, flow.local_port});
+  if (listener != nullptr && accept_cookie(*listener, incoming, segment, flow, now)) return;
+  if (listener == nullptr || draining_ || segment.has(flag::ack)) {
     count(CounterIndex::drop_no_connection);
     reply_reset(segment, flow);
     return;
@@ -240,11 +249,9 @@ void Stack::accept_syn(Listener& listener, const SegmentView& segment, const Flo
     count(CounterIndex::drop_pressure);
     return;
   }
-  if (listener.half_open_count >= half_open_max) {
-    // RFC 4987 3.4: a client that is there answers within a round trip, so the one that has waited for
-    // longest is the most likely to be none. Without a reset, whose address is that of a bystander.
-    count(CounterIndex::half_open_recycled);
-    release(*listener.half_open.front());
+  if (is_backlog_full(listener)) {
+    answer_with_cookie(listener, segment, flow, now);
+    return;
   }
   Socket* socket = acquire_socket(flow);
   if (socket == nullptr) {
@@ -252,19 +259,22 @@ void Stack::accept_syn(Listener& listener, const SegmentView& segment, const Flo
     return;
   }
   count(CounterIndex::passive_opens);
-  const auto route = routes_.route_to(flow.remote);
   socket->listener = &listener;
-  Opening opening = opening_for(flow, route ? route->mtu : mtu_default, now);
-  opening.uses_ecn = options_.ecn != Ecn::off;
-  socket->connection.open_passive(opening, segment, now);
+  socket->connection.open_passive(passive_opening_for(flow, now), segment, now);
   settle(*socket);
 }
 
 /// RFC 9293 3.10.7.1: the sequence number that the peer expects, or an ACK of all that it sent.
 void Stack::reply_reset(const SegmentView& segment, const FlowKey& flow) {
   if (segment.has(flag::rst)) return;
-  Reply reset{flow, Seq{}, segment.end(), flag::rst | flag::ack};
-  if (segment.has(flag::ack)) reset = {flow, segment.ack, Seq{}, flag::rst};
+  Reply reset{flow, {}};
+  if (segment.has(flag::ack)) {
+    reset.header.seq = segment.ack;
+    reset.header.flags = flag::rst;
+  } else {
+    reset.header.ack = segment.end();
+    reset.header.flags = flag::rst | flag::ack;
+  }
   if (!replies_.push(reset)) count(CounterIndex::drop_reply_queue_full);
 }
 
@@ -274,19 +284,21 @@ bool Stack::next_segment(SegmentOut& out, Instant now) {
   now_ = now;
   out.payload.clear();
   HeaderFields header;
-  Reply reply;
-  if (replies_.pop(reply)) {
-    out.local = reply.flow.local;
-    out.remote = reply.flow.remote;
-    header = {reply.flow.local_port, reply.flow.remote_port, reply.seq, reply.ack, 0, reply.flags, 0, {}};
-    count(CounterIndex::resets_out);
+  const auto address = [&out, &header](const FlowKey& flow) {
+    out.local = flow.local;
+    out.remote = flow.remote;
+    header.source_port = flow.local_port;
+    header.target_port = flow.remote_port;
+  };
+  if (!replies_.empty()) {
+    header = replies_.front().header;
+    address(replies_.front().flow);
+    replies_.pop();
+    if ((header.flags & flag::rst) != 0) count(CounterIndex::resets_out);
   } else {
-    Socket* socket = next_dirty(header, out.payload, now);
+    const Socket* socket = next_dirty(header, out.payload, now);
     if (socket == nullptr) return false;
-    out.local = socket->flow.local;
-    out.remote = socket->flow.remote;
-    header.source_port = socket->flow.local_port;
-    header.target_port = socket->flow.remote_port;
+    address(socket->flow);
   }
   out.ecn = header.ecn;
   out.header_bytes = write_header(header, out.header);

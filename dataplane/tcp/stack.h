@@ -31,6 +31,7 @@
 #include "dataplane/tcp/segment.h"
 #include "dataplane/tcp/socket.h"
 #include "dataplane/tcp/state.h"
+#include "dataplane/tcp/syn_cookie.h"
 #include "dataplane/timer_wheel.h"
 
 namespace byway::tcp {
@@ -169,14 +170,19 @@ class Stack final : public Connector {
   // Segments in
   void dispatch(Incoming& incoming, const SegmentView& segment, const FlowKey& flow, Socket* socket,
                 Instant now);
-  void on_stranger(const SegmentView& segment, const FlowKey& flow, Instant now);
+  void on_stranger(Incoming& incoming, const SegmentView& segment, const FlowKey& flow, Instant now);
   void accept_syn(Listener& listener, const SegmentView& segment, const FlowKey& flow, Instant now);
+  [[nodiscard]] bool is_backlog_full(const Listener& listener) const;
+  void answer_with_cookie(Listener& listener, const SegmentView& segment, const FlowKey& flow, Instant now);
+  [[nodiscard]] bool accept_cookie(Listener& listener, Incoming& incoming, const SegmentView& segment,
+                                   const FlowKey& flow, Instant now);
   void reply_reset(const SegmentView& segment, const FlowKey& flow);
   [[nodiscard]] Socket* next_dirty(HeaderFields& header, Rope& payload, Instant now);
 
   // Sockets
   Socket* acquire_socket(const FlowKey& flow);
   [[nodiscard]] Opening opening_for(const FlowKey& flow, std::uint16_t mtu, Instant now) const;
+  [[nodiscard]] Opening passive_opening_for(const FlowKey& flow, Instant now) const;
   [[nodiscard]] bool choose_port(FlowKey& flow);
   void mark_dirty(Socket& socket) {
     if (!dirty_.contains(socket)) dirty_.push_back(socket);
@@ -206,6 +212,7 @@ class Stack final : public Connector {
   TimerWheel& wheel_;
   const RouteSource& routes_;
   NumberSource numbers_;
+  SynCookies cookies_;
   ReassemblySlab reassemblies_;
   FlightSlab flights_;
   SentBlockSlab sent_blocks_;
@@ -217,8 +224,9 @@ class Stack final : public Connector {
   IntrusiveList<Socket, &Socket::event_link> events_;
   SocketQueue time_wait_;
   std::uint32_t time_wait_count_ = 0;
-  Socket* stuck_ = nullptr;        ///< The worst of those that relief has looked at in this round.
-  std::uint32_t relief_hand_ = 0;  ///< Where it goes on.
+  std::uint32_t half_open_count_ = 0;  ///< Of all listeners.
+  Socket* stuck_ = nullptr;            ///< The worst of those that relief has looked at in this round.
+  std::uint32_t relief_hand_ = 0;      ///< Where it goes on.
   bool relieving_ = false;
   Instant now_;  ///< Of the last call that told the time: for calls of users, which happen in between.
   bool draining_ = false;

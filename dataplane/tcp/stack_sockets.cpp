@@ -189,6 +189,7 @@ void Stack::update_listing(Socket& socket) {
     case Listing::half_open:
       socket.listener->half_open.push_back(socket);
       ++socket.listener->half_open_count;
+      ++half_open_count_;
       break;
     case Listing::unaccepted:
       socket.listener->unaccepted.push_back(socket);
@@ -208,6 +209,7 @@ void Stack::leave_listing(Socket& socket) {
     case Listing::half_open:
       socket.listener->half_open.remove(socket);
       --socket.listener->half_open_count;
+      --half_open_count_;
       break;
     case Listing::unaccepted:
       socket.listener->unaccepted.remove(socket);

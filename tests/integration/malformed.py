@@ -6,6 +6,7 @@ A Crafter writes them as a station on the client's link would, into a packet soc
 import random
 import socket
 import struct
+import threading
 import time
 
 from harness import GATEWAY
@@ -113,3 +114,28 @@ class Crafter:
 
     def syn(self, source):
         return self.ethernet(self.ip(self.tcp(source=source), source=source))
+
+
+class SynFlood:
+    """SYNs of stations that are not there, at about `rate` a second, for as long as it is open."""
+
+    def __init__(self, bed, rate, seed=4):
+        self.crafter, self.rate = Crafter(bed, seed), rate
+        self.sent = 0
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_over.set()
+        self.thread.join()
+
+    def run(self):
+        began = time.monotonic()
+        while not self.is_over.wait(0.01):
+            while self.sent < (time.monotonic() - began) * self.rate:
+                self.crafter.send(self.crafter.syn(f"10.80.0.{self.crafter.chance.randrange(3, 255)}"))
+                self.sent += 1

@@ -14,8 +14,8 @@ import time
 from agent import ROUTES, AgentBed, backend, gateway, route
 from harness import main, wait_until
 from load import Load
-from malformed import Crafter
-from peers import connect, read_until_closed
+from malformed import Crafter, SynFlood
+from peers import connect, exchange, http_connection, read_until_closed
 from scripted import OK, ScriptedBackend, read_request, reset
 
 MIB = 1 << 20
@@ -85,9 +85,9 @@ def test_random_frames_do_not_disturb_a_good_client(bed):
 
 def test_bursts_of_syns_cost_no_request_and_let_new_connections_through(bed):
     """Half of them from the client, whose kernel resets what it did not ask for, half from stations that are not
-    there. A new connection may have to send its SYN again."""
+    there. A burst may take the place of a new connection's SYN in the port, so that it is sent again."""
     crafter = Crafter(bed, seed=3)
-    recycled = bed.metrics()["byway_tcp_half_open_recycled_total"]
+    cookies = bed.metrics()["byway_tcp_cookies_sent_total"]
     with Load(bed) as load:
         for _ in range(10):
             for _ in range(500):
@@ -99,12 +99,38 @@ def test_bursts_of_syns_cost_no_request_and_let_new_connections_through(bed):
         began = time.monotonic()
         connect(bed).close()
         took = time.monotonic() - began
-        recycled = bed.metrics()["byway_tcp_half_open_recycled_total"] - recycled
-        print(f"          {recycled:.0f} half-open connections were recycled; a new connection took {took:.1f} s")
-        assert recycled > 1000
+        cookies = bed.metrics()["byway_tcp_cookies_sent_total"] - cookies
+        print(f"          {cookies:.0f} SYNs were answered by cookies; a new connection took {took:.1f} s")
+        assert cookies > 1000
         assert_unharmed(bed, load)
     with Load(bed, is_kept=False) as load:
         assert_unharmed(bed, load)
+
+
+def test_clients_are_let_in_by_cookies_while_a_flood_of_syns_goes_on(bed):
+    """With the options of their SYNs, which come back by timestamps, and without."""
+    clients = 50
+    with SynFlood(bed, rate=3000) as flood:
+        wait_until(lambda: bed.metrics()["byway_tcp_cookies_sent_total"] > 1000, "the backlog is full")
+        try:
+            for stamped in (1, 0):
+                assert bed.client(["sysctl", "-qw", f"net.ipv4.tcp_timestamps={stamped}"]).returncode == 0
+                before = bed.metrics()
+                began, sent = time.monotonic(), flood.sent
+                for _ in range(clients):
+                    connection = http_connection(bed)
+                    assert exchange(connection, "GET", "/")[0] == 200
+                    connection.close()
+                seconds, sent = time.monotonic() - began, flood.sent - sent
+                now = bed.metrics()
+                grown = {name: now[f"byway_tcp_{name}_total"] - before[f"byway_tcp_{name}_total"]
+                         for name in ("cookies_sent", "cookies_accepted", "cookies_bad", "half_open_recycled")}
+                print(f"          timestamps {stamped}: {clients} requests in {seconds:.1f} s beside {sent} SYNs; {grown}")
+                assert grown["cookies_accepted"] == clients and grown["half_open_recycled"] == 0, grown
+        finally:
+            bed.client(["sysctl", "-qw", "net.ipv4.tcp_timestamps=1"])
+        with Load(bed, is_kept=False) as load:
+            assert_unharmed(bed, load)
 
 
 # ---- Bytes -----------------------------------------------------------------------------------------------------
