@@ -109,7 +109,7 @@ def test_bursts_of_syns_cost_no_request_and_let_new_connections_through(bed):
 
 def test_clients_are_let_in_by_cookies_while_a_flood_of_syns_goes_on(bed):
     """With the options of their SYNs, which come back by timestamps, and without."""
-    clients = 50
+    clients = 200
     with SynFlood(bed, rate=3000) as flood:
         wait_until(lambda: bed.metrics()["byway_tcp_cookies_sent_total"] > 1000, "the backlog is full")
         try:
