@@ -38,8 +38,9 @@ class Client {
 
   /// Sends a SYN; what it is answered.
   std::optional<SegmentView> syn() {
-    HeaderFields header = fields(flag::syn);
+    HeaderFields header = fields(syn_flags);
     header.seq = next - 1;
+    header.ack = Seq{};
     header.options.mss = 1460;
     header.options.has_window_scale = true;
     header.options.window_scale = client_scale;
@@ -68,6 +69,7 @@ class Client {
 
   SegmentView answer;
   Seq next{5001};
+  std::uint8_t syn_flags = flag::syn;
 
  private:
   HeaderFields fields(std::uint8_t flags) const {
@@ -75,7 +77,7 @@ class Client {
     header.source_port = tcp_port_;
     header.target_port = service_port;
     header.seq = next;
-    header.ack = flags == flag::syn ? Seq{} : answer.seq + 1;
+    header.ack = answer.seq + 1;
     header.flags = flags;
     header.window = 100;
     header.options.has_timestamps = stamped_;
@@ -168,7 +170,8 @@ TEST_CASE("a cookie promises what an ordinary answer does, and its connection ke
   CHECK(there.options.mss == here.options.mss);
   CHECK(there.options.has_window_scale);
   CHECK(there.options.window_scale == here.options.window_scale);
-  CHECK(there.options.sack_permitted == here.options.sack_permitted);
+  CHECK(there.options.sack_permitted);
+  CHECK(here.options.sack_permitted);
   CHECK(there.options.has_timestamps);
   CHECK(there.options.timestamps.echo == client_clock);
 
@@ -191,9 +194,33 @@ TEST_CASE("a cookie promises what an ordinary answer does, and its connection ke
   CHECK(std::uint32_t{answer[0].view.window} << window_scale_own > UINT16_MAX);
 }
 
-TEST_CASE("a client without timestamps gets a cookie without window scale, and a connection without it") {
+TEST_CASE("SACK and ECN that a client asks for survive a cookie") {
+  for (const bool asks_ecn : {true, false}) {
+    FullBacklog bench;
+    Client client(bench, client_port);
+    if (asks_ecn) client.syn_flags |= flag::ece | flag::cwr;
+    const SegmentView answer = *client.syn();
+    REQUIRE(bench.count(CounterIndex::cookies_sent) == 1);
+    CHECK(answer.has(flag::ece) == asks_ecn);
+    CHECK_FALSE(answer.has(flag::cwr));
+    client.ack();
+    write_octets(bench, *client.stream(), 100);
+    SegmentOut out(bench.slices);
+    REQUIRE(bench.stack.next_segment(out, bench.now));
+    CHECK(out.ecn == (asks_ecn ? 2 : 0));
+    out.payload.clear();
+    client.next += 10;
+    const std::vector<Sent> sent = client.ack("ahead");
+    REQUIRE(sent.size() == 1);
+    CHECK(sent[0].view.options.sack_count == 1);
+  }
+}
+
+TEST_CASE(
+    "a client without timestamps gets a cookie without the other options, and a connection without them") {
   FullBacklog bench;
   Client client(bench, client_port, Client::Offer::no_timestamps);
+  client.syn_flags |= flag::ece | flag::cwr;
   const SegmentView answer = *client.syn();
   REQUIRE(bench.count(CounterIndex::cookies_sent) == 1);
   CHECK(answer.options.mss == 1460);
@@ -204,8 +231,13 @@ TEST_CASE("a client without timestamps gets a cookie without window scale, and a
   REQUIRE(sent.size() == 1);
   CHECK_FALSE(sent[0].view.options.has_timestamps);
   CHECK(sent[0].view.window > UINT16_MAX - 1460);
+  CHECK_FALSE(answer.has(flag::ece));
   CHECK(bench.info_of(client_port)->send_window == 100);
   CHECK(bench.info_of(client_port)->mss == 1460);
+  client.next += 10;
+  const std::vector<Sent> hole = client.ack("ahead");
+  REQUIRE(hole.size() == 1);
+  CHECK(hole[0].view.options.sack_count == 0);
 }
 
 TEST_CASE("timestamps never go back behind that of a cookie, and it is no measure of the round trip") {
