@@ -21,10 +21,13 @@ constexpr unsigned long octets_readable = FIONREAD;
 constexpr unsigned long octets_unacknowledged = TIOCOUTQ;
 
 int control_descriptor(void* userdata, int fd, int command, ...) {
-  va_list rest;
-  va_start(rest, command);
-  const int argument = va_arg(rest, int);
-  va_end(rest);
+  int argument = 0;
+  if (command == F_SETFL) {
+    va_list rest;
+    va_start(rest, command);
+    argument = va_arg(rest, int);
+    va_end(rest);
+  }
   return run_call<int>(userdata, [=](Machine& machine, Lock&) -> int {
     const auto socket = machine.socket_of(fd);
     if (socket == nullptr) return -EBADF;

@@ -22,7 +22,7 @@ struct HostOptions {
 /// Reads words "name=value", separated by spaces or commas:
 ///
 ///   mtu=1500  receive_buffer=N  send_buffer=N          octets
-///   sockets=N
+///   sockets=N  ecn=0|1|2                               off, when asked for, always
 ///   user_timeout=MS                                    milliseconds, as all times
 ///   keepalive_idle=MS  keepalive_interval=MS  keepalive_probes=N        the first turns it on
 ///

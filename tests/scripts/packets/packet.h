@@ -11,6 +11,7 @@
 namespace byway::scripts {
 
 inline constexpr std::uint8_t flag_ack = 0x10;
+inline constexpr std::uint8_t flag_psh = 0x08;
 inline constexpr std::uint8_t flag_syn = 0x02;
 inline constexpr std::uint8_t flag_fin = 0x01;
 

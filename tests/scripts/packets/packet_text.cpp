@@ -18,13 +18,16 @@ bool read_number(std::string_view text, std::int64_t& out) {
   return error == std::errc{} && end == text.data() + text.size();
 }
 
-bool read_flags(std::string_view word, std::uint8_t& out) {
-  out = 0;
+bool read_flags(std::string_view word, PacketText& out) {
   if (word == "-") return true;
   for (const char letter : word) {
+    if (letter == 'p') {
+      out.any_push = true;
+      continue;
+    }
     const std::size_t bit = flag_letters.find(letter);
     if (bit == std::string_view::npos) return false;
-    out = static_cast<std::uint8_t>(out | 1u << bit);
+    out.flags = static_cast<std::uint8_t>(out.flags | 1u << bit);
   }
   return true;
 }
@@ -191,8 +194,7 @@ std::vector<PacketText> read_packets(std::string_view text, std::uint16_t usual_
   }
   std::int64_t size = 0;
   wrong = "FLAGS and SEQ are wanted";
-  if (at + 2 > words.size() || !read_flags(words[at], packet.flags) ||
-      !read_range(words[at + 1], packet, size)) {
+  if (at + 2 > words.size() || !read_flags(words[at], packet) || !read_range(words[at + 1], packet, size)) {
     return {};
   }
   wrong = "`ack N` and `win N` are what may follow";
@@ -244,7 +246,8 @@ std::string difference(const PacketText& text, const Packet& packet, const Flow&
   const auto is = [](bool same, const char* what) { return same ? std::string() : std::string(what) + " "; };
   const auto length = static_cast<std::size_t>(text.end - text.seq);
   std::string all = is(packet.target_port == text.peer_port && packet.source_port == flow.own_port, "ports");
-  all += is(packet.flags == text.flags, "flags");
+  const auto flags = static_cast<std::uint8_t>(text.any_push ? packet.flags & ~flag_psh : packet.flags);
+  all += is(flags == text.flags, "flags");
   all += is(packet.ecn == text.ecn, "ECN");
   all += is(packet.seq == flow.own_start + static_cast<std::uint32_t>(text.seq), "seq");
   all += is(packet.payload.size() == length, "length");

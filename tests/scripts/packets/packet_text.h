@@ -22,6 +22,7 @@ struct PacketText {
   std::optional<std::uint16_t> window;
   std::vector<Option> options;
   bool any_timestamp = false;  ///< "TS *": its value is not looked at.
+  bool any_push = false;       ///< "p" among the flags: PSH is not looked at.
 };
 
 /// Whose packets: the peer's, or those of the side under test.

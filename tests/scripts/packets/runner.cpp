@@ -13,9 +13,12 @@ namespace {
 constexpr std::int64_t late_max_us = 66;
 /// usleep takes 32 bits; a keepalive waits for hours.
 constexpr std::int64_t sleep_max_us = 1'000'000'000;
+/// What the script does at one time is so far apart, so that a packet's time tells which step it follows.
+constexpr std::int64_t step_us = 1;
 constexpr std::uint16_t service_port = 8080;
 /// Where the peer's numbers begin: just before they wrap, which every script shows with its first octets.
 constexpr std::uint32_t peer_start = 0xffff'fff0;
+constexpr std::uint16_t flood_port_first = 50'000;
 constexpr std::size_t packet_bytes_max = 65'536;
 
 std::string seconds(std::int64_t us) {
@@ -33,6 +36,7 @@ Runner::Runner(Interface& table, Family family) : table_(table), family_(family)
 }
 
 Runner::~Runner() {
+  is_ending_ = true;
   table_.free(table_.userdata);  // a call that still blocks ends with it
 }
 
@@ -61,6 +65,8 @@ std::string Runner::run_step(const Step& step) {
     return wrong.empty() ? check_call(false) : wrong;
   }
   sleep_until(when);
+  if (acted_us_ == now_us_) sleep_until(now_us_ + step_us);
+  acted_us_ = now_us_;
   wrong = check_call(step.kind == StepKind::call);
   if (!wrong.empty()) return wrong;
   switch (step.kind) {
@@ -72,6 +78,8 @@ std::string Runner::run_step(const Step& step) {
     case StepKind::forget:
       flows_.erase(step.packet.peer_port);
       return {};
+    case StepKind::flood:
+      return flood(step.count);
     case StepKind::expect:
       break;
   }
@@ -94,6 +102,7 @@ std::string Runner::run_call(const Step& step) {
   if (step.end) call_end_us_ = step.end->us + (step.end->is_relative ? now_us_ : 0);
   thread_.start([this, &step] {
     result_ = calls_.run(step.words, step.result);
+    if (is_ending_) return;
     timeval now{};
     table_.gettimeofday(table_.userdata, &now, nullptr);
     ended_us_ = now.tv_sec * 1'000'000 + now.tv_usec - start_us_;
@@ -187,7 +196,28 @@ std::string Runner::expect(const Step& step) {
   const Flow& flow = flow_of(packet.target_port);
   wrong = difference(step.packet, packet, flow);
   if (!wrong.empty()) return "differs in: " + wrong + "\n    " + write(packet, flow, Sender::own);
+  if (when < acted_us_) return "it left before the step above";
   if (when < wanted_us || when > wanted_us + late_max_us) return "it left at " + seconds(when);
+  return {};
+}
+
+/// SYNs of peers that will not be heard of again. Each gets its answer, which is looked at no further.
+std::string Runner::flood(std::uint16_t count) {
+  for (std::uint16_t i = 0; i < count; ++i) {
+    Step syn;
+    syn.packet.peer_port = static_cast<std::uint16_t>(flood_port_first + i);
+    syn.packet.flags = flag_syn;
+    inject(syn);
+    std::int64_t when = 0;
+    Packet packet;
+    std::string wrong;
+    if (!receive(when, packet, wrong)) return wrong;
+    if (packet.target_port != syn.packet.peer_port || packet.flags != (flag_syn | flag_ack) ||
+        when > now_us_) {
+      return "a SYN of the flood was not answered by a SYN-ACK";
+    }
+    packets_.resize(packets_.size() - 2);
+  }
   return {};
 }
 

@@ -1,6 +1,7 @@
 // Runs one script against a stack behind packetdrill's interface.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -30,6 +31,7 @@ class Runner {
   std::string check_call(bool must_have_ended);
   void inject(const Step& step);
   std::string expect(const Step& step);
+  std::string flood(std::uint16_t count);
   std::string check_silence();
   bool receive(std::int64_t& when, Packet& packet, std::string& wrong);
   void sleep_until(std::int64_t us);
@@ -40,11 +42,13 @@ class Runner {
   Interface& table_;
   Family family_;
   Calls calls_;
+  std::atomic<bool> is_ending_ = false;
   CallThread thread_;
   std::map<std::uint16_t, Flow> flows_;
   std::vector<std::string> packets_;  ///< As text, for a failure.
   std::int64_t start_us_ = 0;
   std::int64_t now_us_ = 0;
+  std::int64_t acted_us_ = -1;  ///< When the last call or packet of the peer was.
 
   // The call that runs, or ran last.
   const Step* call_ = nullptr;

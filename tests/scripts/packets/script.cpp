@@ -102,6 +102,12 @@ class Reader {
       }
       return wrong;
     }
+    if (kind == "flood") {
+      step.kind = StepKind::flood;
+      step.count = static_cast<std::uint16_t>(std::stoi(rest));
+      script_.steps.push_back(step);
+      return {};
+    }
     if (kind == "forget") {
       step.kind = StepKind::forget;
       const std::size_t at = rest.find('@');

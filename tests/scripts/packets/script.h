@@ -17,7 +17,7 @@ struct ScriptTime {
   bool is_relative = false;
 };
 
-enum class StepKind : std::uint8_t { call, inject, expect, forget };
+enum class StepKind : std::uint8_t { call, inject, expect, forget, flood };
 
 struct Step {
   std::string where;  ///< file:line
@@ -26,6 +26,7 @@ struct Step {
   ScriptTime time;
   std::optional<ScriptTime> end;   ///< Of a call that blocks.
   PacketText packet;               ///< inject, expect; of forget the port.
+  std::uint16_t count = 0;         ///< flood: SYNs.
   std::vector<std::string> words;  ///< call: name and arguments.
   std::string result;              ///< call: as written behind "=".
 };
