@@ -11,6 +11,7 @@
 
 #include "tests/scripts/packets/call_words.h"
 #include "tests/scripts/packets/packet_text.h"
+#include "tests/scripts/packets/script.h"
 
 namespace byway::scripts {
 
@@ -98,7 +99,7 @@ std::string Calls::open(const Words& words) {
     return result_of(table_.bind(user, fd, any.get(), any.length()));
   }
   if (words[0] == "connect") {
-    const std::int64_t to = words.size() > 2 ? number_of(words[2].substr(1)).value_or(0) : 40'000;
+    const std::int64_t to = words.size() > 2 ? number_of(words[2].substr(1)).value_or(0) : usual_peer_port;
     const Address peer(family_, "192.0.2.1", "2001:db8::1", to);
     places_[fd] = {};
     return result_of(table_.connect(user, fd, peer.get(), peer.length()));
