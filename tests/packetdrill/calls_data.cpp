@@ -46,7 +46,7 @@ ssize_t receive(Machine& machine, Lock& lock, int fd, Parts parts, int flags) {
   const std::size_t wanted = size_of(parts);
   std::size_t taken = 0;
   while (true) {
-    if (socket->stream != nullptr && !socket->stream->readable().empty() && !socket->ignores_input) {
+    if (socket->stream != nullptr && !socket->stream->readable().empty()) {
       const std::size_t count = copy_out(socket->stream->readable(), parts, taken);
       if ((flags & MSG_PEEK) != 0) return static_cast<ssize_t>(count);
       socket->stream->discard(static_cast<Bytes>(count));
