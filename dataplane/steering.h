@@ -20,7 +20,7 @@ class Steering {
   Steering(std::uint64_t key, std::uint32_t worker_count) : key_(key), worker_count_(worker_count) {}
 
   [[nodiscard]] std::uint32_t owner_of(const tcp::FlowKey& flow) const {
-    return owner(flow.local.v4().value, flow.local_port, flow.remote.v4().value, flow.remote_port);
+    return owner(flow.local, flow.local_port, flow.remote, flow.remote_port);
   }
   /// The owner of an Ethernet frame that carries TCP, or an ICMP error about TCP. nullopt: it belongs to
   /// whoever received it. Reads no further than the frame; checks nothing else.
@@ -28,14 +28,16 @@ class Steering {
   [[nodiscard]] std::uint32_t worker_count() const { return worker_count_; }
 
  private:
-  [[nodiscard]] std::uint32_t owner(std::uint32_t ip_a, std::uint16_t port_a, std::uint32_t ip_b,
-                                    std::uint16_t port_b) const;
+  [[nodiscard]] std::uint32_t owner(const net::IpAddress& ip_a, std::uint16_t port_a,
+                                    const net::IpAddress& ip_b, std::uint16_t port_b) const;
+  [[nodiscard]] std::uint64_t hash_of_end(const net::IpAddress& ip, std::uint16_t port) const;
 
   std::uint64_t key_;
   std::uint32_t worker_count_;
 };
 
-/// ARP frames concern the neighbour tables of all workers, though only one answers them.
-[[nodiscard]] bool is_arp(std::span<const std::uint8_t> frame);
+/// ARP frames, and neighbour solicitations and advertisements, concern the neighbour tables of all workers,
+/// though only one answers them.
+[[nodiscard]] bool is_about_neighbors(std::span<const std::uint8_t> frame);
 
 }  // namespace byway

@@ -73,7 +73,7 @@ void Worker::configure() {
     }
   }
   for (const StaticRoute& route : shared_.routes) {
-    const net::RouteError error = host_.add_route(route.destination, route.gateway);
+    const net::RouteError error = host_.add_route(route.destination, route.gateway, route.link);
     BYWAY_ASSERT(error == net::RouteError::none);
   }
 }
@@ -262,7 +262,7 @@ bool Worker::steer(rte_mbuf* frame, net::LinkIndex link) {
   const std::span bytes(rte_pktmbuf_mtod(frame, const std::uint8_t*), rte_pktmbuf_data_len(frame));
   const auto owner = shared_.steering.owner_of(bytes);
   if (!owner) {
-    if (is_arp(bytes)) share_arp(frame, link);
+    if (is_about_neighbors(bytes)) share_with_all(frame, link);
     return false;
   }
   if (*owner == options_.index) return false;
@@ -276,7 +276,7 @@ bool Worker::steer(rte_mbuf* frame, net::LinkIndex link) {
 }
 
 /// Who is next to us concerns all workers: each has its own table of neighbours.
-void Worker::share_arp(rte_mbuf* frame, net::LinkIndex link) {
+void Worker::share_with_all(rte_mbuf* frame, net::LinkIndex link) {
   for (std::uint32_t worker = 0; worker < shared_.steering.worker_count(); ++worker) {
     if (worker == options_.index) continue;
     rte_mbuf* copy = rte_pktmbuf_copy(frame, buffers_.raw(), 0, UINT32_MAX);

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -33,6 +34,7 @@ struct LinkSetup {
 struct StaticRoute {
   net::Prefix destination;
   net::IpAddress gateway;
+  std::optional<net::LinkIndex> link = std::nullopt;  ///< of a link-local gateway
 };
 
 /// What the owner of a pool last counted in it.
@@ -120,7 +122,7 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   void hand_up(std::span<net::RxFrame> frames, Instant now);
   /// Hands a frame that is another worker's over. True: it has gone.
   [[nodiscard]] bool steer(rte_mbuf* frame, net::LinkIndex link);
-  void share_arp(rte_mbuf* frame, net::LinkIndex link);
+  void share_with_all(rte_mbuf* frame, net::LinkIndex link);
   [[nodiscard]] bool enqueue(Lane& lane, net::LinkIndex link, rte_mbuf* frame);
   void flush(Lane& lane);
   [[nodiscard]] bool have_room_to_send() const;

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "dataplane/net/address_text.h"
 #include "l7/exchange.h"
 #include "l7/filters/headers.h"
 #include "l7/routing/router.h"

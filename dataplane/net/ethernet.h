@@ -12,7 +12,7 @@ namespace byway::net {
 
 inline constexpr std::size_t ethernet_header_bytes = 14;
 
-enum class EtherType : std::uint16_t { ipv4 = 0x0800, arp = 0x0806 };
+enum class EtherType : std::uint16_t { ipv4 = 0x0800, arp = 0x0806, ipv6 = 0x86dd };
 
 struct EthernetHeader {
   MacAddress destination;

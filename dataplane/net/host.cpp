@@ -5,6 +5,8 @@
 
 #include "dataplane/net/checksum.h"
 #include "dataplane/net/cursor.h"
+#include "dataplane/net/icmpv6.h"
+#include "dataplane/net/ipv6_address.h"
 
 namespace byway::net {
 
@@ -12,12 +14,12 @@ namespace {
 /// Where a TCP header has its checksum (RFC 9293 3.1).
 constexpr std::size_t tcp_checksum_offset = 16;
 constexpr std::size_t transport_header_bytes_max = 60;
-static_assert(ethernet_header_bytes + ipv4_header_bytes + transport_header_bytes_max <=
+static_assert(ethernet_header_bytes + ipv6_header_bytes + transport_header_bytes_max <=
               frame_header_bytes_max);
 
-bool transport_checksum_is_right(const Packet& packet, Protocol protocol) {
+bool tcp_checksum_is_right(const Packet& packet) {
   Checksum sum;
-  sum.add_pseudo_header(packet.source, packet.destination, static_cast<std::uint8_t>(protocol),
+  sum.add_pseudo_header(packet.source, packet.destination, static_cast<std::uint8_t>(Protocol::tcp),
                         packet.payload.size());
   sum.add(packet.payload.bytes());
   return sum.is_valid();
@@ -30,6 +32,14 @@ std::uint16_t transport_checksum(const Outgoing& packet, const Rope& payload) {
   sum.add(packet.header);
   for (const Slice& slice : payload) sum.add(slice.bytes());
   return sum.value();
+}
+
+/// What lies behind the IP headers of a frame, without padding.
+Slice ip_payload(RxFrame& frame, std::size_t header_bytes, std::size_t total_bytes) {
+  Slice payload = std::move(frame.bytes);
+  payload.remove_back(payload.size() - static_cast<Bytes>(ethernet_header_bytes + total_bytes));
+  payload.remove_front(static_cast<Bytes>(ethernet_header_bytes + header_bytes));
+  return payload;
 }
 
 /// Names of a connected IPv4 network itself, which no host has (RFC 1122 3.2.1.3).
@@ -48,10 +58,10 @@ Host::Host(Memory memory, TimerWheel& wheel, FrameSink& sink, Counters counters)
       sink_(sink),
       counters_(counters),
       neighbors_(wheel, counters, *this),
-      announcer_(*this) {}
+      address_timer_(*this) {}
 
 Host::~Host() {
-  wheel_.cancel(announcer_);
+  wheel_.cancel(address_timer_);
 }
 
 // ---- configuration ---------------------------------------------------------------------------------------
@@ -62,58 +72,22 @@ std::optional<LinkIndex> Host::add_link(const Link& link) {
   return static_cast<LinkIndex>(link_count_++);
 }
 
-AddressError Host::add_interface_address(LinkIndex link, const Prefix& address, Instant now) {
-  BYWAY_ASSERT(link < link_count_);
-  OwnAddress own;
-  own.address = address.address;
-  own.link = link;
-  own.bits = address.bits;
-  const AddressError error = add_own(own, now);
-  if (error != AddressError::none) return error;
-  // Two addresses in one network share its route.
-  return routes_.add({address, link, std::nullopt}) == RouteError::table_full ? AddressError::table_full
-                                                                              : AddressError::none;
-}
-
-RouteError Host::add_route(const Prefix& destination, const IpAddress& gateway) {
+RouteError Host::add_route(const Prefix& destination, const IpAddress& gateway,
+                           std::optional<LinkIndex> link) {
+  if (is_link_local(gateway)) {
+    if (!link || *link >= link_count_) return RouteError::gateway_not_on_link;
+    return routes_.add({destination, *link, gateway});
+  }
   const Route* towards = routes_.find(gateway);
   if (towards == nullptr || towards->gateway) return RouteError::gateway_not_on_link;
   return routes_.add({destination, towards->link, gateway});
 }
 
-AddressError Host::add_address(const IpAddress& address, Instant now) {
-  const auto holder = std::ranges::find_if(addresses_.all(), [&](const OwnAddress& own) {
-    return own.bits != 128 && Prefix{own.address, own.bits}.contains(address);
-  });
-  if (holder == addresses_.all().end()) return AddressError::no_link;
-  OwnAddress own;
-  own.address = address;
-  own.link = holder->link;
-  return add_own(own, now);
-}
-
-AddressError Host::add_own(OwnAddress own, Instant now) {
-  own.announcements = announcing_ ? announce_count : std::uint8_t{0};
-  own.next_announcement = now;
-  const AddressError error = addresses_.add(own);
-  if (error == AddressError::none) wheel_.arm(announcer_, now);
-  return error;
-}
-
-const IpAddress* Host::interface_address(LinkIndex link, const IpAddress& towards) const {
-  const OwnAddress* best = nullptr;
-  for (const OwnAddress& own : addresses_.all()) {
-    if (own.link != link || own.bits == 128) continue;
-    if (Prefix{own.address, own.bits}.contains(towards)) return &own.address;
-    if (best == nullptr || own.position < best->position) best = &own;
-  }
-  return best != nullptr ? &best->address : nullptr;
-}
-
 std::optional<Path> Host::path(const IpAddress& destination) const {
   const Route* route = routes_.find(destination);
   if (route == nullptr) return std::nullopt;
-  const IpAddress* source = interface_address(route->link, route->gateway.value_or(destination));
+  const bool towards_gateway = route->gateway && !is_link_local(*route->gateway);
+  const IpAddress* source = interface_address(route->link, towards_gateway ? *route->gateway : destination);
   if (source == nullptr) return std::nullopt;
   return Path{route->link, *source, links_[route->link].mtu};
 }
@@ -142,96 +116,89 @@ DropReason Host::on_frame(RxFrame& frame, Instant now, Ingress& out) {
   if (!to_us && !view.ethernet.destination.is_multicast()) return DropReason::ethernet_not_for_us;
   if (view.kind == FrameKind::arp) return on_arp(view, frame, now);
 
+  return view.kind == FrameKind::ipv4 ? on_ipv4(view, frame, now, out) : on_ipv6(view, frame, now, out);
+}
+
+DropReason Host::on_ipv4(const FrameView& view, RxFrame& frame, Instant now, Ingress& out) {
   Packet& packet = out.segments[out.segment_count];
   packet.source = IpAddress::from_v4(view.ipv4.source);
   packet.destination = IpAddress::from_v4(view.ipv4.destination);
-  const DropReason reason = admit(view, frame.link, packet.source, packet.destination);
-  if (reason != DropReason::none) return reason;
   packet.link = frame.link;
   packet.traffic_class = view.ipv4.traffic_class;
-  packet.payload = std::move(frame.bytes);
-  packet.payload.remove_back(packet.payload.size() -
-                             static_cast<Bytes>(ethernet_header_bytes + view.ipv4.total_bytes));
-  packet.payload.remove_front(static_cast<Bytes>(ethernet_header_bytes + view.ipv4.header_bytes));
-
+  if (const DropReason reason = admit(view, packet); reason != DropReason::none) return reason;
+  packet.payload = ip_payload(frame, view.ipv4.header_bytes, view.ipv4.total_bytes);
+  DropReason reason = DropReason::ip_protocol;
   switch (static_cast<Protocol>(view.ipv4.protocol)) {
     case Protocol::tcp:
-      if (!frame.transport_checksum_verified && !transport_checksum_is_right(packet, Protocol::tcp)) {
-        packet.payload = Slice();
-        return DropReason::tcp_checksum;
-      }
-      ++out.segment_count;
-      return DropReason::none;
-    case Protocol::icmp: {
-      const DropReason icmp = on_icmp(packet, now, out);
-      packet.payload = Slice();
-      return icmp;
-    }
+      return take_segment(packet, frame.transport_checksum_verified, out);
+    case Protocol::icmp:
+      reason = on_icmp(packet, now, out);
+      break;
+    case Protocol::icmpv6:
+      break;
   }
   packet.payload = Slice();
-  return DropReason::ip_protocol;
+  return reason;
 }
 
-DropReason Host::admit(const FrameView& view, LinkIndex link, const IpAddress& source,
-                       const IpAddress& destination) const {
-  const OwnAddress* own = addresses_.find(destination);
-  if (own == nullptr || own->link != link) return DropReason::ip_not_for_us;
+DropReason Host::on_ipv6(const FrameView& view, RxFrame& frame, Instant now, Ingress& out) {
+  const Ipv6View& ip = view.ipv6;
+  Packet& packet = out.segments[out.segment_count];
+  packet.source = ip.source;
+  packet.destination = ip.destination;
+  packet.link = frame.link;
+  packet.traffic_class = ip.traffic_class;
+  if (ip.protocol == static_cast<std::uint8_t>(Protocol::icmpv6)) {
+    packet.payload = ip_payload(frame, ip.header_bytes, ip.total_bytes);
+    const DropReason reason = on_icmpv6(view, packet, frame, now, out);
+    packet.payload = Slice();
+    return reason;
+  }
+  if (const DropReason reason = admit(view, packet); reason != DropReason::none) return reason;
+  if (ip.protocol != static_cast<std::uint8_t>(Protocol::tcp)) return DropReason::ip_protocol;
+  // A connection does not know by which port it came, and a link-local address means another host on each.
+  if (is_link_local(ip.source) || is_link_local(ip.destination)) return DropReason::ipv6_link_local;
+  packet.payload = ip_payload(frame, ip.header_bytes, ip.total_bytes);
+  return take_segment(packet, frame.transport_checksum_verified, out);
+}
+
+DropReason Host::take_segment(Packet& packet, bool checksum_verified, Ingress& out) {
+  if (!checksum_verified && !tcp_checksum_is_right(packet)) {
+    packet.payload = Slice();
+    return DropReason::tcp_checksum;
+  }
+  ++out.segment_count;
+  return DropReason::none;
+}
+
+DropReason Host::admit(const FrameView& view, const Packet& packet) const {
+  const OwnAddress* own = addresses_.find(packet.destination, packet.link);
+  if (own == nullptr) return DropReason::ip_not_for_us;
+  if (own->state != AddressState::usable) return DropReason::ip_tentative;
   if (view.ethernet.destination.is_multicast()) return DropReason::ip_link_broadcast;
-  if (is_martian_source(view.ipv4.source) || owns(source)) return DropReason::ip_martian;
+  const bool is_martian =
+      view.kind == FrameKind::ipv4 ? is_martian_source(view.ipv4.source) : is_unspecified(packet.source);
+  if (is_martian || owns(packet.source)) return DropReason::ip_martian;
+  if (is_link_local(packet.source)) return DropReason::none;  // it cannot come from elsewhere
   // An answer would leave by another port than the question came in: a forged source, or a mistake in the
   // routes that would otherwise show as connections that hang (RFC 3704 2.2).
-  const Route* back = routes_.find(source);
-  if (back == nullptr || back->link != link) return DropReason::ip_reverse_path;
-  if (!back->gateway && is_network_or_broadcast(back->destination, source)) return DropReason::ip_martian;
+  const Route* back = routes_.find(packet.source);
+  if (back == nullptr || back->link != packet.link) return DropReason::ip_reverse_path;
+  if (!back->gateway && is_network_or_broadcast(back->destination, packet.source)) {
+    return DropReason::ip_martian;
+  }
   return DropReason::none;
 }
 
-DropReason Host::on_arp(const FrameView& view, const RxFrame& frame, Instant now) {
-  const LinkIndex link = frame.link;
-  const ArpPacket& arp = view.arp;
-  const IpAddress sender = IpAddress::from_v4(arp.sender_ip);
-  const IpAddress target = IpAddress::from_v4(arp.target_ip);
-  if (OwnAddress* claimed = addresses_.find(sender)) {
-    if (claimed->link != link || arp.sender_mac == links_[link].mac) return DropReason::arp_not_for_us;
-    if (!frame.observe_only) defend(*claimed, now);
-    return DropReason::arp_conflict;
-  }
-  const bool is_probe = arp.sender_ip.value == 0;
-  if (!is_probe) {
-    const Route* route = routes_.find(sender);
-    if (route == nullptr || route->gateway || route->link != link || is_martian_source(arp.sender_ip)) {
-      return DropReason::arp_off_link;
-    }
-  }
-  const OwnAddress* own = addresses_.find(target);
-  const bool for_us = own != nullptr && own->link == link;
-  if (arp.operation == ArpOperation::reply) {
-    // An answer that was sent to us alone proves that the neighbour hears us; a broadcast one does not.
-    const bool solicited = for_us && !view.ethernet.destination.is_multicast();
-    if (is_probe) return DropReason::arp_malformed;
-    neighbors_.on_heard(link, sender, arp.sender_mac, solicited, false, now);
-    return DropReason::none;
-  }
-  if (!is_probe) neighbors_.on_heard(link, sender, arp.sender_mac, false, for_us, now);
-  if (!for_us) return target == sender ? DropReason::none : DropReason::arp_not_for_us;
-  if (frame.observe_only) return DropReason::none;
-  ArpPacket reply;
-  reply.operation = ArpOperation::reply;
-  reply.sender_mac = links_[link].mac;
-  reply.sender_ip = arp.target_ip;
-  reply.target_mac = arp.sender_mac;
-  reply.target_ip = arp.sender_ip;
-  send_arp(link, arp.sender_mac, reply);
-  counters_.add(Counter::arp_requests_answered);
-  return DropReason::none;
-}
-
-DropReason Host::on_icmp(Packet& packet, Instant now, Ingress& out) {
+DropReason Host::on_icmp(const Packet& packet, Instant now, Ingress& out) {
   IcmpKind kind{};
   IcmpError& error = out.errors[out.error_count];
   const DropReason reason = parse_icmp(packet.payload.bytes(), kind, error);
   if (reason != DropReason::none) return reason;
-  if (kind == IcmpKind::echo_request) return answer_echo(packet, now);
+  return kind == IcmpKind::echo_request ? answer_echo(packet, now) : take_error(error, out);
+}
+
+DropReason Host::take_error(const IcmpError& error, Ingress& out) {
   // About a packet that we did not send.
   if (!owns(error.source)) return DropReason::icmp_malformed;
   ++out.error_count;
@@ -245,39 +212,54 @@ DropReason Host::answer_echo(const Packet& packet, Instant now) {
   if (buffer == nullptr) return DropReason::tx_no_memory;
   const std::span message(buffer->memory, packet.payload.size());
   std::memcpy(message.data(), packet.payload.data(), message.size());
-  make_echo_reply(message);
+  const bool is_v4 = packet.source.is_v4();
+  if (is_v4) {
+    make_echo_reply(message);
+  } else {
+    make_echo_reply_v6(packet.destination, packet.source, message);
+  }
   Slice data = Slice::adopt(buffer, message.data(), packet.payload.size());
   Rope payload(memory_.slices);
   if (!payload.append(std::move(data))) return DropReason::tx_no_memory;
   Outgoing reply;
   reply.source = packet.destination;
   reply.destination = packet.source;
-  reply.protocol = Protocol::icmp;
+  reply.protocol = is_v4 ? Protocol::icmp : Protocol::icmpv6;
   reply.traffic_class = packet.traffic_class;
-  if (send(reply, std::move(payload), now) == SendResult::sent) counters_.add(Counter::icmp_echo_answered);
+  // A link-local address says not by which port it is reached.
+  const SendResult result = is_link_local(reply.destination)
+                                ? send_by(packet.link, reply.destination, reply, std::move(payload), now)
+                                : send(reply, std::move(payload), now);
+  if (result == SendResult::sent) counters_.add(Counter::icmp_echo_answered);
   return DropReason::none;
 }
 
 // ---- out -------------------------------------------------------------------------------------------------
 
 SendResult Host::send(const Outgoing& packet, Rope&& payload, Instant now) {
-  Rope data = std::move(payload);
   const Route* route = routes_.find(packet.destination);
   if (route == nullptr) {
+    const Rope dropped = std::move(payload);
     drop(DropReason::tx_no_route);
     return SendResult::unreachable;
   }
+  return send_by(route->link, route->gateway ? *route->gateway : packet.destination, packet,
+                 std::move(payload), now);
+}
+
+SendResult Host::send_by(LinkIndex link, const IpAddress& next_hop, const Outgoing& packet, Rope&& payload,
+                         Instant now) {
+  Rope data = std::move(payload);
   std::array<std::uint8_t, frame_header_bytes_max> frame;
-  const std::size_t header_bytes = write_headers(packet, data, route->link, frame);
-  const IpAddress& next_hop = route->gateway ? *route->gateway : packet.destination;
+  const std::size_t header_bytes = write_headers(packet, data, link, frame);
   MacAddress mac;
-  switch (neighbors_.find(route->link, next_hop, now, mac)) {
+  switch (neighbors_.find(link, next_hop, now, mac)) {
     case NeighborLookup::known:
       std::memcpy(frame.data(), mac.bytes.data(), mac.bytes.size());
-      return transmit(route->link, {frame.data(), header_bytes}, std::move(data)) ? SendResult::sent
-                                                                                  : SendResult::lost;
+      return transmit(link, {frame.data(), header_bytes}, std::move(data)) ? SendResult::sent
+                                                                           : SendResult::lost;
     case NeighborLookup::incomplete:
-      return neighbors_.wait(route->link, next_hop, {frame.data(), header_bytes}, std::move(data))
+      return neighbors_.wait(link, next_hop, {frame.data(), header_bytes}, std::move(data))
                  ? SendResult::sent
                  : SendResult::lost;
     case NeighborLookup::unreachable:
@@ -290,25 +272,34 @@ SendResult Host::send(const Outgoing& packet, Rope&& payload, Instant now) {
   return SendResult::lost;
 }
 
-/// Ethernet (but for the destination), IPv4 and the transport's header; returns their length.
+/// Ethernet (but for the destination), IP and the transport's header; returns their length.
 std::size_t Host::write_headers(const Outgoing& packet, const Rope& payload, LinkIndex link,
                                 std::span<std::uint8_t, frame_header_bytes_max> out) const {
   BYWAY_ASSERT(packet.header.size() <= transport_header_bytes_max);
-  const EthernetHeader ethernet{{}, links_[link].mac, static_cast<std::uint16_t>(EtherType::ipv4)};
+  const EtherType type = packet.destination.is_v4() ? EtherType::ipv4 : EtherType::ipv6;
+  const EthernetHeader ethernet{{}, links_[link].mac, static_cast<std::uint16_t>(type)};
   ethernet.write(out.data());
-  Ipv4Header ip;
-  ip.source = packet.source.v4();
-  ip.destination = packet.destination.v4();
-  ip.protocol = packet.protocol;
-  ip.traffic_class = packet.traffic_class;
-  ip.payload_bytes = static_cast<std::uint16_t>(packet.header.size() + payload.size());
-  ip.write(out.data() + ethernet_header_bytes);
-  std::uint8_t* transport = out.data() + ethernet_header_bytes + ipv4_header_bytes;
+  std::uint8_t* const ip = out.data() + ethernet_header_bytes;
+  std::uint8_t* const transport = ip + write_ip_header(packet, packet.header.size() + payload.size(), ip);
   if (!packet.header.empty()) std::memcpy(transport, packet.header.data(), packet.header.size());
   if (packet.protocol == Protocol::tcp) {
     store_be16(transport + tcp_checksum_offset, transport_checksum(packet, payload));
   }
-  return ethernet_header_bytes + ipv4_header_bytes + packet.header.size();
+  return static_cast<std::size_t>(transport - out.data()) + packet.header.size();
+}
+
+std::size_t Host::write_ip_header(const Outgoing& packet, std::size_t payload_bytes, std::uint8_t* out) {
+  if (!packet.destination.is_v4()) {
+    const Ipv6Header header{packet.source,    packet.destination,
+                            packet.protocol,  packet.traffic_class,
+                            packet.hop_limit, static_cast<std::uint16_t>(payload_bytes)};
+    header.write(out);
+    return ipv6_header_bytes;
+  }
+  const Ipv4Header header{packet.source.v4(), packet.destination.v4(), packet.protocol, packet.traffic_class,
+                          static_cast<std::uint16_t>(payload_bytes)};
+  header.write(out);
+  return ipv4_header_bytes;
 }
 
 bool Host::transmit(LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload) {
@@ -331,60 +322,17 @@ void Host::send_waiting(LinkIndex link, const MacAddress& to, std::span<std::uin
 void Host::give_up(std::span<const std::uint8_t> header, Instant now) {
   IcmpError error;
   error.kind = ErrorKind::host_unreachable;
-  if (quote(header.subspan(ethernet_header_bytes), error)) sink_.undeliverable(error, now);
+  const auto packet = header.subspan(ethernet_header_bytes);
+  const bool is_v4 = packet[0] >> 4 == 4;
+  if (is_v4 ? quote(packet, error) : quote_ipv6(packet, error)) sink_.undeliverable(error, now);
 }
 
-// ---- ARP, outwards ---------------------------------------------------------------------------------------
-
-void Host::send_arp(LinkIndex link, const MacAddress& to, const ArpPacket& packet) {
-  std::array<std::uint8_t, ethernet_header_bytes + arp_packet_bytes> frame;
-  const EthernetHeader ethernet{to, links_[link].mac, static_cast<std::uint16_t>(EtherType::arp)};
-  ethernet.write(frame.data());
-  packet.write(std::span(frame).subspan<ethernet_header_bytes>());
-  static_cast<void>(transmit(link, frame, Rope(memory_.slices)));
-}
-
-void Host::solicit(LinkIndex link, const IpAddress& address, const MacAddress& to) {
-  const IpAddress* source = interface_address(link, address);
-  if (source == nullptr) return;
-  ArpPacket request;
-  request.sender_mac = links_[link].mac;
-  request.sender_ip = source->v4();
-  request.target_ip = address.v4();
-  send_arp(link, to, request);
-  counters_.add(Counter::arp_requests_sent);
-}
-
-void Host::announce(const OwnAddress& own) {
-  ArpPacket announcement;
-  announcement.sender_mac = links_[own.link].mac;
-  announcement.sender_ip = announcement.target_ip = own.address.v4();
-  send_arp(own.link, MacAddress::broadcast(), announcement);
-  counters_.add(Counter::arp_announcements_sent);
-}
-
-/// RFC 5227 2.4 (b): say once that the address is ours; if the other insists, keep using it but stay silent.
-void Host::defend(OwnAddress& own, Instant now) {
-  if (now < own.defended_until) return;
-  own.defended_until = now + defend_interval;
-  announce(own);
-}
-
-void Host::announce_due(Timer& timer, Instant now) {
-  Host& host = static_cast<Announcer&>(timer).host;
-  std::uint32_t sent = 0;
-  Instant next = Instant::never();
-  for (OwnAddress& own : host.addresses_.all()) {
-    if (own.announcements == 0) continue;
-    if (own.next_announcement <= now && sent < announcements_per_round_max) {
-      host.announce(own);
-      ++sent;
-      --own.announcements;
-      own.next_announcement = now + announce_interval;
-    }
-    if (own.announcements > 0) next = std::min(next, own.next_announcement);
+void Host::solicit(LinkIndex link, const IpAddress& address, const MacAddress* known) {
+  if (address.is_v4()) {
+    solicit_arp(link, address, known);
+  } else {
+    solicit_ndp(link, address, known);
   }
-  if (!next.is_never()) host.wheel_.arm(timer, next);
 }
 
 }  // namespace byway::net

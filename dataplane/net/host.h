@@ -1,12 +1,13 @@
 // An IP host with several ports, as a value: fed frames and the time, it answers what concerns this layer
-// (ARP, echo), hands up what is for a transport, and sends a transport's packets to the right next hop. It
-// does not forward (RFC 1122 3.1): what is not for us is dropped and counted.
+// (ARP, neighbour discovery, echo), hands up what is for a transport, and sends a transport's packets to the
+// right next hop. It does not forward (RFC 1122 3.1): what is not for us is dropped and counted. It sends no
+// ICMP errors of its own, and follows no router: routes are configured.
 //
-//   port -> on_burst -> parse_frame -> arp | admit_ip -> icmp | Ingress.segments -> transport
-//   transport -> send -> route -> neighbour -> Ethernet, IPv4 -> FrameSink -> port
+//   port -> on_burst -> parse_frame -> arp | admit -> icmp, ndp | Ingress.segments -> transport
+//   transport -> send -> route -> neighbour -> Ethernet, IP -> FrameSink -> port
 //
-// One host a worker; all calls on that worker's thread. IPv6 will be a second branch of parse_frame, admit
-// and write_headers: addresses, routes and neighbours are of both versions already.
+// One host a worker; all calls on that worker's thread. host.cpp: packets in and out; host_addresses.cpp:
+// what is ours; host_arp.cpp: IPv4's neighbours; host_ndp.cpp: those of IPv6.
 #pragma once
 
 #include <array>
@@ -17,6 +18,7 @@
 #include "dataplane/net/counters.h"
 #include "dataplane/net/frame_sink.h"
 #include "dataplane/net/icmp.h"
+#include "dataplane/net/ndp.h"
 #include "dataplane/net/neighbors.h"
 #include "dataplane/net/own_addresses.h"
 #include "dataplane/net/parse.h"
@@ -29,12 +31,13 @@ inline constexpr std::size_t links_max = 16;
 /// Most frames in one on_burst(): a receive burst of a port.
 inline constexpr std::size_t burst_frames_max = 32;
 
-/// Echo requests answered a second, and at once: enough for every monitor, too few to be a lever.
+/// Echo requests of both versions answered a second, and at once: enough for every monitor, too few to be a
+/// lever.
 inline constexpr std::uint32_t icmp_echo_per_second = 1000;
 inline constexpr std::uint32_t icmp_echo_burst = 50;
 
-/// Announcements sent at once when many addresses come together: a burst that every switch takes.
-inline constexpr std::uint32_t announcements_per_round_max = 16;
+/// Probes and announcements sent at once when many addresses come together: a burst that every switch takes.
+inline constexpr std::uint32_t address_steps_per_round_max = 16;
 
 /// A port as this layer sees it.
 struct Link {
@@ -59,12 +62,13 @@ struct Ingress {
   std::size_t error_count = 0;
 };
 
-/// A transport's packet to send.
+/// A transport's packet to send. Both addresses are of one version.
 struct Outgoing {
   IpAddress source;
   IpAddress destination;
   Protocol protocol = Protocol::tcp;
   std::uint8_t traffic_class = 0;
+  std::uint8_t hop_limit = ipv6_hop_limit;  ///< of IPv6
   /// The transport's header, at most 60 bytes. Of TCP with a checksum of 0, which is filled in on the way.
   std::span<const std::uint8_t> header;
 };
@@ -92,14 +96,22 @@ class Host final : private NeighborOutput {
   // ---- configuration, before the first packet; addresses also later -------------------------------------
   /// The next link index, or nullopt: links_max reached.
   std::optional<LinkIndex> add_link(const Link& link);
-  /// An address of ours and its network, which becomes a connected route. Announced by ARP.
+  /// An address of ours and its network, which becomes a connected route. Announced by ARP; an IPv6 address
+  /// is used, and announced, when nobody else has it (RFC 4862 5.4), a second later. The first IPv6 address
+  /// of a link brings a link-local one along.
   [[nodiscard]] AddressError add_interface_address(LinkIndex link, const Prefix& address, Instant now);
-  [[nodiscard]] RouteError add_route(const Prefix& destination, const IpAddress& gateway);
+  /// `link`: for a link-local gateway, which says not by itself where it is.
+  [[nodiscard]] RouteError add_route(const Prefix& destination, const IpAddress& gateway,
+                                     std::optional<LinkIndex> link = std::nullopt);
   /// A virtual address: answered on the link whose prefix holds it.
   [[nodiscard]] AddressError add_address(const IpAddress& address, Instant now);
   /// Whether own addresses are announced and defended; of several hosts with the same addresses only one may.
   void set_announcing(bool announcing) { announcing_ = announcing; }
+  /// Whether IPv6 addresses are used only after nobody else was found to have them. Off (RFC 4862 5.1 allows
+  /// it): they are used at once, as IPv4 addresses are. Counts for addresses that are added later.
+  void set_duplicate_detection(bool detecting) { detecting_ = detecting; }
   void remove_address(const IpAddress& address) { addresses_.remove(address); }
+  [[nodiscard]] std::span<const OwnAddress> addresses() const { return addresses_.all(); }
   [[nodiscard]] bool owns(const IpAddress& address) const { return addresses_.find(address) != nullptr; }
 
   // ---- packets --------------------------------------------------------------------------------------------
@@ -114,32 +126,64 @@ class Host final : private NeighborOutput {
   [[nodiscard]] const Neighbors& neighbors() const { return neighbors_; }
 
  private:
-  struct Announcer : Timer {
-    explicit Announcer(Host& of) : Timer(&Host::announce_due), host(of) {}
+  struct AddressTimer : Timer {
+    explicit AddressTimer(Host& of) : Timer(&Host::tend_addresses), host(of) {}
     Host& host;
   };
 
   void drop(DropReason reason) { counters_.add(counter_of(reason)); }
   [[nodiscard]] DropReason on_frame(RxFrame& frame, Instant now, Ingress& out);
-  [[nodiscard]] DropReason on_arp(const FrameView& view, const RxFrame& frame, Instant now);
+  [[nodiscard]] DropReason on_ipv4(const FrameView& view, RxFrame& frame, Instant now, Ingress& out);
+  [[nodiscard]] DropReason on_ipv6(const FrameView& view, RxFrame& frame, Instant now, Ingress& out);
   /// Whether the packet may be for us at all: addresses and the way that it came.
-  [[nodiscard]] DropReason admit(const FrameView& view, LinkIndex link, const IpAddress& source,
-                                 const IpAddress& destination) const;
-  [[nodiscard]] DropReason on_icmp(Packet& packet, Instant now, Ingress& out);
+  [[nodiscard]] DropReason admit(const FrameView& view, const Packet& packet) const;
+  [[nodiscard]] DropReason take_segment(Packet& packet, bool checksum_verified, Ingress& out);
+  [[nodiscard]] DropReason on_icmp(const Packet& packet, Instant now, Ingress& out);
+  [[nodiscard]] DropReason on_icmpv6(const FrameView& view, const Packet& packet, const RxFrame& frame,
+                                     Instant now, Ingress& out);
+  [[nodiscard]] DropReason take_error(const IcmpError& error, Ingress& out);
   [[nodiscard]] DropReason answer_echo(const Packet& packet, Instant now);
+
+  [[nodiscard]] DropReason on_arp(const FrameView& view, const RxFrame& frame, Instant now);
+  void solicit_arp(LinkIndex link, const IpAddress& address, const MacAddress* known);
+  void announce_arp(const OwnAddress& own);
   void send_arp(LinkIndex link, const MacAddress& to, const ArpPacket& packet);
+
+  [[nodiscard]] DropReason on_neighbor_message(const FrameView& view, const Packet& packet,
+                                               const RxFrame& frame, Instant now);
+  [[nodiscard]] DropReason on_solicitation(const NeighborMessage& message, const Packet& packet,
+                                           const RxFrame& frame, const MacAddress& sender, Instant now);
+  [[nodiscard]] DropReason on_advertisement(const NeighborMessage& message, const RxFrame& frame,
+                                            const MacAddress& sender, Instant now);
+  [[nodiscard]] DropReason on_claim(OwnAddress& own, const RxFrame& frame, const MacAddress& sender,
+                                    Instant now);
+  void answer_solicitation(const NeighborMessage& asked, const Packet& packet, Instant now);
+  void solicit_ndp(LinkIndex link, const IpAddress& address, const MacAddress* known);
+  void announce_ndp(const OwnAddress& own);
+  void probe(const OwnAddress& own);
+  void send_neighbor_message(LinkIndex link, const MacAddress& to, const IpAddress& source,
+                             const IpAddress& destination, const NeighborMessage& message);
+
   [[nodiscard]] AddressError add_own(OwnAddress own, Instant now);
+  void take_step(OwnAddress& own, Instant now);
   void announce(const OwnAddress& own);
   void defend(OwnAddress& own, Instant now);
-  static void announce_due(Timer& timer, Instant now);
+  static void tend_addresses(Timer& timer, Instant now);
+
+  [[nodiscard]] SendResult send_by(LinkIndex link, const IpAddress& next_hop, const Outgoing& packet,
+                                   Rope&& payload, Instant now);
   [[nodiscard]] bool transmit(LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload);
   [[nodiscard]] std::size_t write_headers(const Outgoing& packet, const Rope& payload, LinkIndex link,
                                           std::span<std::uint8_t, frame_header_bytes_max> out) const;
-  /// Our own address on `link`: that of the network of `towards`, else the first that was given to it.
+  [[nodiscard]] static std::size_t write_ip_header(const Outgoing& packet, std::size_t payload_bytes,
+                                                   std::uint8_t* out);
+  /// Our own address on `link`: that of the network of `towards`, else the first of its version that was
+  /// given to the link. A link-local one only towards such.
   [[nodiscard]] const IpAddress* interface_address(LinkIndex link, const IpAddress& towards) const;
+  [[nodiscard]] bool is_on_link(LinkIndex link, const IpAddress& address) const;
 
   // NeighborOutput
-  void solicit(LinkIndex link, const IpAddress& address, const MacAddress& to) override;
+  void solicit(LinkIndex link, const IpAddress& address, const MacAddress* known) override;
   void send_waiting(LinkIndex link, const MacAddress& to, std::span<std::uint8_t> header,
                     Rope&& payload) override;
   void give_up(std::span<const std::uint8_t> header, Instant now) override;
@@ -151,11 +195,12 @@ class Host final : private NeighborOutput {
   std::array<Link, links_max> links_;
   std::size_t link_count_ = 0;
   bool announcing_ = true;
+  bool detecting_ = true;
   OwnAddresses addresses_;
   Routes routes_;
   Neighbors neighbors_;
   RateLimit echo_limit_{icmp_echo_per_second, icmp_echo_burst};
-  Announcer announcer_;
+  AddressTimer address_timer_;
 };
 
 }  // namespace byway::net

@@ -1,4 +1,5 @@
-// ICMP for IPv4 (RFC 792, RFC 1122 3.2.2): echo, and errors about packets that we sent.
+// ICMP for IPv4 (RFC 792, RFC 1122 3.2.2): echo, and errors about packets that we sent. What an error means
+// is the same for ICMPv6 (icmpv6.h), whose codes are named there.
 #pragma once
 
 #include <array>
@@ -19,7 +20,7 @@ enum class ErrorKind : std::uint8_t {
   host_unreachable,      ///< soft: code 1
   protocol_unreachable,  ///< hard: code 2
   port_unreachable,      ///< hard: code 3
-  packet_too_big,        ///< code 4, RFC 1191: `mtu` is the next hop's, 0 if it did not say
+  packet_too_big,        ///< code 4, RFC 1191, RFC 8201: `mtu` is the next hop's, 0 if it did not say
   prohibited,            ///< soft: codes 9, 10, 13-15
 };
 

@@ -9,6 +9,7 @@
 
 #include "dataplane/net/address.h"
 #include "dataplane/net/counters.h"
+#include "dataplane/net/protocol.h"
 
 namespace byway::net {
 
@@ -16,9 +17,6 @@ inline constexpr std::size_t ipv4_header_bytes = 20;
 inline constexpr std::size_t ipv4_header_bytes_max = 60;
 /// Time to live of what we send (RFC 1122 3.2.1.7 asks for at least 64 hops).
 inline constexpr std::uint8_t ipv4_ttl = 64;
-
-/// IP protocol numbers that this layer knows.
-enum class Protocol : std::uint8_t { icmp = 1, tcp = 6 };
 
 /// What a received header says, after all checks.
 struct Ipv4View {

@@ -142,18 +142,40 @@ void Neighbors::on_heard(LinkIndex link, const IpAddress& address, const MacAddr
     if (entry == nullptr) return;  // it will ask again, and by then a place may be free
     entry->state = State::stale;
   }
-  const bool changed = entry->mac != mac;
-  entry->mac = mac;
-  if (solicited) {
-    entry->state = State::reachable;
-    entry->reachable_until = now + neighbor_reachable_time;
-    wheel_.cancel(*entry);
-  } else if (entry->state == State::incomplete || entry->state == State::failed || changed) {
-    // It exists, and is used, but only an answer proves that it hears us (RFC 4861 7.2.5).
-    entry->state = State::stale;
-    wheel_.cancel(*entry);
+  settle(*entry, mac, solicited, now);
+}
+
+void Neighbors::on_advertised(LinkIndex link, const IpAddress& address, const MacAddress* mac, bool solicited,
+                              bool override_known, Instant now) {
+  Entry* entry = lookup(link, address);
+  if (entry == nullptr) return;
+  const bool has_mac = entry->state != State::incomplete && entry->state != State::failed;
+  if (!has_mac) {
+    if (mac != nullptr) settle(*entry, *mac, solicited, now);
+    return;
   }
-  flush_pending(*entry);
+  if (mac != nullptr && *mac != entry->mac && !override_known) {
+    // Somebody else has an answer too: what was known is doubtful now, but stays.
+    if (entry->state == State::reachable) entry->state = State::stale;
+    return;
+  }
+  settle(*entry, mac != nullptr ? *mac : entry->mac, solicited, now);
+}
+
+/// Takes what a neighbour said as true.
+void Neighbors::settle(Entry& entry, const MacAddress& mac, bool solicited, Instant now) {
+  const bool changed = entry.mac != mac;
+  entry.mac = mac;
+  if (solicited) {
+    entry.state = State::reachable;
+    entry.reachable_until = now + neighbor_reachable_time;
+    wheel_.cancel(entry);
+  } else if (entry.state == State::incomplete || entry.state == State::failed || changed) {
+    // It exists, and is used, but only an answer proves that it hears us (RFC 4861 7.2.5).
+    entry.state = State::stale;
+    wheel_.cancel(entry);
+  }
+  flush_pending(entry);
 }
 
 void Neighbors::begin(Entry& entry, State state, Instant now) {
@@ -167,7 +189,7 @@ void Neighbors::solicit(Entry& entry, Instant now) {
   const bool to_known = entry.state == State::probing && entry.tries < neighbor_unicast_tries;
   ++entry.tries;
   wheel_.arm(entry, now + neighbor_retry_interval);
-  output_.solicit(entry.link, entry.address, to_known ? entry.mac : MacAddress::broadcast());
+  output_.solicit(entry.link, entry.address, to_known ? &entry.mac : nullptr);
 }
 
 void Neighbors::fire(Timer& timer, Instant now) {

@@ -34,8 +34,8 @@ inline constexpr std::uint32_t neighbors_max = 1024;
 inline constexpr std::uint32_t neighbor_pending_max = 64;
 /// Most packets that wait in all, 56 KB: bounds what a scan of absent hosts can hold of the worker's buffers.
 inline constexpr std::uint32_t neighbor_pending_total_max = 256;
-/// Bytes of Ethernet to transport header kept with a waiting packet: 14 + 60 (IPv4; IPv6 takes 40) + 60
-/// (TCP).
+/// Bytes of Ethernet to transport header kept with a waiting packet: 14 + 60 (IPv4 at most; IPv6 takes 40) +
+/// 60 (TCP).
 inline constexpr std::size_t frame_header_bytes_max = 134;
 
 /// How long an answer counts (RFC 4861 10, REACHABLE_TIME), between two requests (RETRANS_TIMER), how many of
@@ -49,8 +49,8 @@ inline constexpr Nanoseconds neighbor_failed_time = 3s;
 /// What the table asks of its host.
 class NeighborOutput {
  public:
-  /// Sends a request for `address` to `to` (the known address, or broadcast).
-  virtual void solicit(LinkIndex link, const IpAddress& address, const MacAddress& to) = 0;
+  /// Sends a request for `address` to the MAC address that was known, or if that is null to everybody.
+  virtual void solicit(LinkIndex link, const IpAddress& address, const MacAddress* known) = 0;
   /// Sends a packet that waited: `header` lacks only its destination MAC address.
   virtual void send_waiting(LinkIndex link, const MacAddress& to, std::span<std::uint8_t> header,
                             Rope&& payload) = 0;
@@ -82,10 +82,15 @@ class Neighbors {
   /// After find() said incomplete: keeps the packet until the answer. False (counted): the queue is full.
   [[nodiscard]] bool wait(LinkIndex link, const IpAddress& address, std::span<const std::uint8_t> header,
                           Rope&& payload);
-  /// The neighbour spoke of itself. `solicited`: in answer to us, which proves that it hears us. Unknown
-  /// neighbours are remembered only if `may_create` (it asked for us, so an answer will go there).
+  /// The neighbour spoke of itself: by ARP, or in a solicitation (RFC 4861 7.2.3). `solicited`: in answer to
+  /// us, which proves that it hears us. Unknown neighbours are remembered only if `may_create` (it asked for
+  /// us, so an answer will go there).
   void on_heard(LinkIndex link, const IpAddress& address, const MacAddress& mac, bool solicited,
                 bool may_create, Instant now);
+  /// The neighbour advertised itself (RFC 4861 7.2.5). `mac`: null if it did not say it. `override_known`:
+  /// what it says may replace another address.
+  void on_advertised(LinkIndex link, const IpAddress& address, const MacAddress* mac, bool solicited,
+                     bool override_known, Instant now);
 
   [[nodiscard]] std::uint32_t size() const { return entries_.in_use(); }
 
@@ -120,6 +125,7 @@ class Neighbors {
   [[nodiscard]] Entry* create(LinkIndex link, const IpAddress& address, Instant now);
   [[nodiscard]] bool make_room();
   void remove(Entry& entry);
+  void settle(Entry& entry, const MacAddress& mac, bool solicited, Instant now);
   void begin(Entry& entry, State state, Instant now);
   void solicit(Entry& entry, Instant now);
   void on_timer(Entry& entry, Instant now);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dataplane/clock.h"
+#include "dataplane/net/ipv6_address.h"
 #include "dataplane/net/parse.h"
 #include "dataplane/net/prefix.h"
 
@@ -16,26 +17,46 @@ namespace byway::net {
 inline constexpr std::size_t own_addresses_max = 1024;
 
 /// How often a new address is announced, at which interval, and how often it is defended against another
-/// station that claims it (RFC 5227 1.1: ANNOUNCE_NUM, ANNOUNCE_INTERVAL, DEFEND_INTERVAL).
+/// station that claims it (RFC 5227 1.1: ANNOUNCE_NUM, ANNOUNCE_INTERVAL, DEFEND_INTERVAL; for IPv6 within
+/// the bounds of RFC 4861 7.2.6).
 inline constexpr std::uint8_t announce_count = 2;
 inline constexpr Nanoseconds announce_interval = 2s;
 inline constexpr Nanoseconds defend_interval = 10s;
 
+/// Detection of duplicates of an IPv6 address: probes that are sent, and how long after each nobody must have
+/// answered (RFC 4862 5.1: DupAddrDetectTransmits, RetransTimer).
+inline constexpr std::uint8_t duplicate_probe_count = 1;
+inline constexpr Nanoseconds duplicate_probe_wait = 1s;
+
+enum class AddressState : std::uint8_t {
+  usable,
+  tentative,  ///< nobody may be using it yet: it is being found out whether another station does
+  duplicate,  ///< another station has it; it stays unused
+};
+
 struct OwnAddress {
   IpAddress address;
   LinkIndex link = 0;
-  std::uint8_t bits = 128;         ///< of its network, for addresses of a port; 128: a virtual address
-  std::uint8_t announcements = 0;  ///< still to be sent
+  AddressState state = AddressState::usable;
+  std::uint8_t bits = 128;         ///< of its network, for addresses of a port
+  bool is_virtual = false;         ///< of the policy, not of a port
+  std::uint8_t probes = 0;         ///< still to be sent while it is tentative
+  std::uint8_t announcements = 0;  ///< still to be sent when it is usable
   std::uint32_t position = 0;      ///< order in which it was added
-  Instant next_announcement;
-  Instant defended_until;  ///< no second defence before
+  Instant next_step;               ///< when the next probe or announcement is due, or the last probe counts
+  Instant defended_until;          ///< no second defence before
+
+  [[nodiscard]] bool has_steps() const {
+    return state == AddressState::tentative || (state == AddressState::usable && announcements > 0);
+  }
 };
 
 enum class AddressError : std::uint8_t {
   none,
   duplicate,
   table_full,
-  no_link,  ///< no port's prefix holds it
+  no_link,        ///< no port's prefix holds it
+  mtu_too_small,  ///< an IPv6 address on a link that is too narrow for IPv6 (RFC 8200 5)
 };
 
 class OwnAddresses {
@@ -45,7 +66,9 @@ class OwnAddresses {
   [[nodiscard]] AddressError add(const OwnAddress& address);
   void remove(const IpAddress& address);
   [[nodiscard]] const OwnAddress* find(const IpAddress& address) const;
-  [[nodiscard]] OwnAddress* find(const IpAddress& address);
+  /// On `link`: a link-local address may be ours on several.
+  [[nodiscard]] const OwnAddress* find(const IpAddress& address, LinkIndex link) const;
+  [[nodiscard]] OwnAddress* find(const IpAddress& address, LinkIndex link);
   /// All, sorted by address.
   [[nodiscard]] std::span<OwnAddress> all() { return addresses_; }
   [[nodiscard]] std::span<const OwnAddress> all() const { return addresses_; }

@@ -14,6 +14,9 @@ DropReason parse_frame(const RxFrame& frame, FrameView& out) {
     case EtherType::ipv4:
       out.kind = FrameKind::ipv4;
       return parse_ipv4(packet, frame.ip_checksum_verified, out.ipv4);
+    case EtherType::ipv6:
+      out.kind = FrameKind::ipv6;
+      return parse_ipv6(packet, out.ipv6);
     case EtherType::arp:
       out.kind = FrameKind::arp;
       return ArpPacket::parse(packet, out.arp);

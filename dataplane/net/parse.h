@@ -8,6 +8,7 @@
 #include "dataplane/net/counters.h"
 #include "dataplane/net/ethernet.h"
 #include "dataplane/net/ipv4.h"
+#include "dataplane/net/ipv6.h"
 #include "dataplane/rope.h"
 
 namespace byway::net {
@@ -21,20 +22,22 @@ struct RxFrame {
   LinkIndex link = 0;
   bool ip_checksum_verified = false;         ///< the port has checked it and it is right
   bool transport_checksum_verified = false;  ///< likewise
-  bool observe_only = false;  ///< an ARP frame that is answered elsewhere: learn from it, say nothing
+  bool observe_only = false;  ///< ARP or NDP that is answered elsewhere: learn from it, say nothing
 };
 
-enum class FrameKind : std::uint8_t { arp, ipv4 };
+enum class FrameKind : std::uint8_t { arp, ipv4, ipv6 };
 
-/// A frame understood. `arp` or `ipv4` holds by `kind`.
+/// A frame understood. `arp`, `ipv4` or `ipv6` holds by `kind`.
 struct FrameView {
   EthernetHeader ethernet;
   FrameKind kind = FrameKind::ipv4;
   ArpPacket arp;
   Ipv4View ipv4;
+  Ipv6View ipv6;
 };
 
-/// Checks Ethernet, then ARP or IPv4 headers. On failure `out` is meaningless.
+/// Checks Ethernet, then ARP, IPv4 or IPv6 headers. ipv6_fragment: `out` holds as parse_ipv6
+/// says. On any other failure it is meaningless.
 [[nodiscard]] DropReason parse_frame(const RxFrame& frame, FrameView& out);
 
 }  // namespace byway::net

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "dataplane/net/address.h"
+#include "dataplane/net/address_text.h"
 
 namespace byway::net {
 
@@ -49,13 +50,14 @@ struct Prefix {
   friend constexpr bool operator==(const Prefix&, const Prefix&) = default;
 };
 
-/// "10.0.0.1/24": strict, as parse_ipv4; the length has no leading zero and is at most 32.
+/// "10.0.0.1/24", "2001:db8::1/64": strict, as parse_address; the length has no leading zero and is at most
+/// 32 or 128.
 [[nodiscard]] constexpr std::optional<Prefix> parse_prefix(std::string_view text) {
   const std::size_t slash = text.find('/');
   if (slash == std::string_view::npos) return std::nullopt;
-  const auto address = parse_ipv4(text.substr(0, slash));
+  const auto address = parse_address(text.substr(0, slash));
   const std::string_view length = text.substr(slash + 1);
-  if (!address || length.empty() || length.size() > 2 || (length.size() == 2 && length[0] == '0')) {
+  if (!address || length.empty() || length.size() > 3 || (length.size() > 1 && length[0] == '0')) {
     return std::nullopt;
   }
   unsigned value = 0;
@@ -63,8 +65,8 @@ struct Prefix {
     if (digit < '0' || digit > '9') return std::nullopt;
     value = value * 10 + static_cast<unsigned>(digit - '0');
   }
-  if (value > 32) return std::nullopt;
-  return Prefix::from_v4(*address, value);
+  if (value > (address->is_v4() ? 32u : 128u)) return std::nullopt;
+  return Prefix{*address, static_cast<std::uint8_t>(address->is_v4() ? v4_prefix_offset + value : value)};
 }
 
 }  // namespace byway::net

@@ -22,7 +22,11 @@ RouteError Routes::add(const Route& route) {
 
 const Route* Routes::find(const IpAddress& destination) const {
   for (std::size_t i = 0; i < count_; ++i) {
-    if (routes_[i].destination.contains(destination)) return &routes_[i];
+    if (!routes_[i].destination.contains(destination)) continue;
+    // The prefix of all IPv6 addresses holds the mapped ones too, and as a route they are none of its
+    // business. Those shorter than what all mapped addresses share come last.
+    if (routes_[i].destination.bits < v4_prefix_offset && destination.is_v4()) return nullptr;
+    return &routes_[i];
   }
   return nullptr;
 }

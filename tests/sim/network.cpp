@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "dataplane/assert.h"
+#include "dataplane/net/address_text.h"
 #include "dataplane/net/checksum.h"
 
 namespace byway::sim {

@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "dataplane/net/address_text.h"
 #include "tools/dataplane/metrics.h"
 
 namespace byway::tools {

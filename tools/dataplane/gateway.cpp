@@ -9,6 +9,7 @@
 #include <ctime>
 #include <filesystem>
 
+#include "dataplane/net/address_text.h"
 #include "tools/dataplane/channel_access.h"
 #include "tools/dataplane/least_privilege.h"
 #include "tools/dataplane/log.h"

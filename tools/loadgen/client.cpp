@@ -1,4 +1,5 @@
 #include "tools/loadgen/client.h"
+#include "dataplane/net/address_text.h"
 
 #include <fmt/format.h>
 

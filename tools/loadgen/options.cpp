@@ -11,6 +11,7 @@
 
 #include "byway_version.h"
 #include "dataplane/eal.h"
+#include "dataplane/net/address_text.h"
 
 namespace byway::loadgen {
 

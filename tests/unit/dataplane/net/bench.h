@@ -15,7 +15,7 @@ namespace byway::net {
 using Frame = std::vector<std::uint8_t>;
 
 inline IpAddress ip(std::string_view text) {
-  return IpAddress::from_v4(parse_ipv4(text).value());
+  return parse_address(text).value();
 }
 inline Prefix prefix(std::string_view text) {
   return parse_prefix(text).value();

@@ -1,4 +1,5 @@
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include "tests/unit/dataplane/net/bench.h"
 
@@ -39,9 +40,18 @@ struct Station {
 }  // namespace
 
 TEST_CASE("two hosts on one cable find each other and exchange segments") {
-  Station a(gateway_mac, "10.0.0.1/24");
-  Station b(peer_mac, "10.0.0.2/24");
+  const auto [first, second, length] = GENERATE(table<std::string, std::string, std::string>(
+      {{"10.0.0.1", "10.0.0.2", "/24"}, {"2001:db8::1", "2001:db8::2", "/64"}}));
+  Station a(gateway_mac, first + length);
+  Station b(peer_mac, second + length);
   Instant now{};
+  for (int i = 0; i < 50; ++i) {  // until IPv6 addresses are known to be nobody else's
+    now = now + 100ms;
+    a.wheel.advance(now, 8);
+    b.wheel.advance(now, 8);
+    b.take_from(a, now);
+    a.take_from(b, now);
+  }
   const auto send = [&](Station& from, std::string_view source, std::string_view target,
                         std::string_view text) {
     Rope payload(from.slices);
@@ -53,13 +63,13 @@ TEST_CASE("two hosts on one cable find each other and exchange segments") {
     out.header = header;
     CHECK(from.host.send(out, std::move(payload), now) == SendResult::sent);
   };
-  send(a, "10.0.0.1", "10.0.0.2", "question");
+  send(a, first, second, "question");
   for (int round = 0; round < 8; ++round) {
     now = now + 1ms;
     a.wheel.advance(now, 8);
     b.wheel.advance(now, 8);
     b.take_from(a, now);
-    if (b.received.size() == 1 && round == 4) send(b, "10.0.0.2", "10.0.0.1", "answer");
+    if (b.received.size() == 1 && round == 4) send(b, second, first, "answer");
     a.take_from(b, now);
   }
   CHECK(b.received == std::vector<std::string>{"question"});

@@ -88,3 +88,25 @@ TEST_CASE("without a route nothing is sent and the caller learns it") {
   CHECK(host.send(out, Rope(slices), Instant{}) == SendResult::unreachable);
   CHECK(counters.block.value(Counter::drop_tx_no_route) == 1);
 }
+
+TEST_CASE("an IPv6 route holds no IPv4 destination, and the other way round") {
+  Routes routes;
+  REQUIRE(routes.add({prefix("::/0"), 1, ip("2001:db8::fe")}) == RouteError::none);
+  CHECK(routes.find(ip("10.0.0.1")) == nullptr);
+  CHECK(routes.find(ip("2001:4860::8"))->link == 1);
+  REQUIRE(routes.add({prefix("0.0.0.0/0"), 2, ip("10.0.0.254")}) == RouteError::none);
+  CHECK(routes.find(ip("10.0.0.1"))->link == 2);
+  CHECK(routes.find(ip("2001:4860::8"))->link == 1);
+  REQUIRE(routes.add({prefix("2001:4860::/32"), 3, ip("2001:db8::fd")}) == RouteError::none);
+  CHECK(routes.find(ip("2001:4860::8"))->link == 3);
+}
+
+TEST_CASE("a link-local gateway needs its link said, another says it itself") {
+  Bench bench;
+  REQUIRE(bench.host.add_interface_address(0, prefix("2001:db8::1/64"), bench.now) == AddressError::none);
+  CHECK(bench.host.add_route(prefix("::/0"), ip("fe80::1")) == RouteError::gateway_not_on_link);
+  CHECK(bench.host.add_route(prefix("::/0"), ip("fe80::1"), LinkIndex{9}) == RouteError::gateway_not_on_link);
+  CHECK(bench.host.add_route(prefix("::/0"), ip("2001:db8:9::1")) == RouteError::gateway_not_on_link);
+  CHECK(bench.host.add_route(prefix("::/0"), ip("fe80::1"), LinkIndex{0}) == RouteError::none);
+  CHECK(bench.host.add_route(prefix("2001::/16"), ip("2001:db8::fe")) == RouteError::none);
+}

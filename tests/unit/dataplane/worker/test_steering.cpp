@@ -3,7 +3,7 @@
 #include <random>
 
 #include "dataplane/steering.h"
-#include "tests/unit/dataplane/net/bench.h"
+#include "tests/unit/dataplane/net/bench_ipv6.h"
 
 using namespace byway;
 using namespace byway::net;
@@ -56,9 +56,9 @@ TEST_CASE("an ICMP error goes to the owner of the connection that it is about") 
 TEST_CASE("what is no connection's belongs to its receiver, and no frame is read past its end") {
   const Steering steering(7, 16);
   CHECK_FALSE(steering.owner_of(arp_frame({})).has_value());
-  CHECK(is_arp(arp_frame({})));
+  CHECK(is_about_neighbors(arp_frame({})));
   const Frame segment = ip_frame({.payload = tcp_bytes()});
-  CHECK_FALSE(is_arp(segment));
+  CHECK_FALSE(is_about_neighbors(segment));
   CHECK_FALSE(steering.owner_of(ip_frame({.protocol = Protocol::icmp, .payload = Frame(8, 8)})).has_value());
   for (std::size_t size = 0; size < 14 + 20 + 4; ++size) {
     const Frame cut(segment.begin(),
@@ -68,4 +68,65 @@ TEST_CASE("what is no connection's belongs to its receiver, and no frame is read
   Frame options = segment;
   options[14] = 0x4f;
   CHECK_FALSE(steering.owner_of(options).has_value());
+}
+
+TEST_CASE("connections over IPv6 have one owner from both sides, and spread") {
+  constexpr std::uint32_t workers = 4;
+  const Steering steering(0x1234, workers);
+  const tcp::FlowKey out{ip("2001:db8::1"), ip("2001:db8::2"), 80, 40000};
+  const tcp::FlowKey in{ip("2001:db8::2"), ip("2001:db8::1"), 40000, 80};
+  CHECK(steering.owner_of(out) == steering.owner_of(in));
+  CHECK(steering.owner_of(ip6_frame({.payload = tcp_bytes()})) == steering.owner_of(out));
+  CHECK(steering.owner_of(
+            ip6_frame({.extensions = extension(6), .first_extension = 60, .payload = tcp_bytes()})) ==
+        steering.owner_of(out));
+  std::array<int, workers> by_port{};
+  std::array<int, workers> by_address{};
+  for (std::uint16_t i = 0; i < 8000; ++i) {
+    tcp::FlowKey key = out;
+    key.remote_port = static_cast<std::uint16_t>(1024 + i);
+    ++by_port.at(steering.owner_of(key));
+    key = out;
+    store_be16(&key.remote.bytes[i % 7 * 2], i);
+    ++by_address.at(steering.owner_of(key));
+  }
+  for (const auto& counts : {by_port, by_address}) {
+    for (const int count : counts) {
+      CHECK(count > 1800);
+      CHECK(count < 2200);
+    }
+  }
+}
+
+TEST_CASE("an ICMPv6 error goes to the owner of the connection that it is about") {
+  const Steering steering(7, 16);
+  const Frame quoted =
+      ip6_packet({.source = "2001:db8::1", .destination = "2001:db8:9::9", .payload = tcp_bytes("")});
+  Frame message(8);
+  message[0] = 2;
+  const Frame error = ip6_frame({.next_header = 58, .payload = joined(message, quoted)});
+  CHECK(steering.owner_of(error) ==
+        steering.owner_of(tcp::FlowKey{ip("2001:db8::1"), ip("2001:db8:9::9"), 40000, 80}));
+  message[0] = 128;
+  CHECK_FALSE(steering.owner_of(ip6_frame({.next_header = 58, .payload = message})).has_value());
+}
+
+TEST_CASE("neighbour solicitations and advertisements concern all workers, other ICMPv6 one") {
+  const Steering steering(7, 16);
+  const Frame solicitation = ndp_frame(NdpFields{});
+  CHECK_FALSE(steering.owner_of(solicitation).has_value());
+  CHECK(is_about_neighbors(solicitation));
+  CHECK(is_about_neighbors(ndp_answer()));
+  Frame echo(8);
+  echo[0] = 128;
+  CHECK_FALSE(is_about_neighbors(ip6_frame({.next_header = 58, .payload = echo})));
+  const Frame segment = ip6_frame({.payload = tcp_bytes()});
+  CHECK_FALSE(is_about_neighbors(segment));
+  for (std::size_t size = 0; size < 14 + 40 + 4; ++size) {
+    const Frame cut(segment.begin(), segment.begin() + static_cast<std::ptrdiff_t>(size));
+    CHECK_FALSE(steering.owner_of(cut).has_value());
+    CHECK_FALSE(is_about_neighbors(
+        Frame(solicitation.begin(),
+              solicitation.begin() + std::min<std::ptrdiff_t>(static_cast<std::ptrdiff_t>(size), 54))));
+  }
 }

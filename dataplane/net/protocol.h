@@ -1,0 +1,11 @@
+// What an IP header says that it carries (IANA protocol numbers).
+#pragma once
+
+#include <cstdint>
+
+namespace byway::net {
+
+/// The protocols that this layer knows. The two ICMPs belong to one IP version each.
+enum class Protocol : std::uint8_t { icmp = 1, tcp = 6, icmpv6 = 58 };
+
+}  // namespace byway::net
