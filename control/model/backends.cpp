@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-#include "control/resources/text_rules.h"
+#include "control/model/addresses.h"
 #include "control/resources/validate.h"
 
 namespace byway::control::model {
@@ -28,10 +28,10 @@ const resources::ServicePort* find_port(const resources::Service& service, int n
 struct Candidates {
   std::vector<shm::EndpointSpec> ready;
   std::vector<shm::EndpointSpec> terminating;
-  std::set<std::pair<std::uint32_t, std::uint16_t>> seen;  ///< an endpoint may be in two slices for a while
+  std::set<std::pair<shm::IpAddress, std::uint16_t>> seen;  ///< an endpoint may be in two slices for a while
 
   void take(const resources::Endpoint& endpoint, std::uint16_t tcp_port) {
-    const auto address = resources::parse_ipv4(endpoint.addresses(0));
+    const auto address = address_of(endpoint.addresses(0));
     if (!address) return;
     const resources::EndpointConditions& conditions = endpoint.conditions();
     const bool is_ready = !conditions.has_ready() || conditions.ready();
@@ -39,7 +39,7 @@ struct Candidates {
     if (!is_ready && !(is_serving && conditions.terminating())) return;
     if (!seen.insert({*address, tcp_port}).second) return;
     shm::EndpointSpec spec;
-    spec.address = shm::IpAddress::from_ipv4(*address);
+    spec.address = *address;
     spec.tcp_port = tcp_port;
     (is_ready ? ready : terminating).push_back(spec);
   }

@@ -7,8 +7,8 @@
 #include <set>
 #include <tuple>
 
+#include "control/model/addresses.h"
 #include "control/model/resolve.h"
-#include "control/resources/text_rules.h"
 #include "control/resources/validate.h"
 
 namespace byway::control::model {
@@ -72,9 +72,9 @@ void judge_conflicts(GatewayState& state) {
 Verdict judge_addresses(const Gateway& gateway) {
   for (const resources::GatewayAddress& address : gateway.spec().addresses()) {
     const bool is_ip = !address.has_type() || address.type() == "IPAddress";
-    if (!is_ip || !resources::parse_ipv4(address.value()))
+    if (!is_ip || !address_of(address.value()))
       return {false, "UnsupportedAddress",
-              fmt::format("address \"{}\": only IPv4 addresses by value are served in this version",
+              fmt::format("address \"{}\": only IP addresses by value are served in this version",
                           address.value())};
   }
   if (gateway.spec().infrastructure().has_parameters_ref())
@@ -85,7 +85,7 @@ Verdict judge_addresses(const Gateway& gateway) {
 std::vector<shm::IpAddress> addresses_of(const Gateway& gateway) {
   std::vector<shm::IpAddress> addresses;
   for (const resources::GatewayAddress& address : gateway.spec().addresses())
-    addresses.push_back(shm::IpAddress::from_ipv4(resources::parse_ipv4(address.value()).value_or(0)));
+    if (const auto parsed = address_of(address.value())) addresses.push_back(*parsed);
   return addresses;
 }
 
@@ -97,8 +97,8 @@ std::vector<shm::Cidr> trusted_proxies_of(const Gateway& gateway) {
     std::string_view text(part.begin(), part.end());
     text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
     text = text.substr(0, text.find_last_not_of(' ') + 1);
-    if (const auto cidr = resources::parse_ipv4_cidr(text))
-      blocks.push_back({shm::IpAddress::from_ipv4(cidr->address), 96u + cidr->prefix_bits});
+    if (const auto block = resources::parse_block(text))
+      blocks.push_back({to_shm(block->address), block->prefix_bits});
   }
   return blocks;
 }

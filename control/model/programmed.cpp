@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "control/model/addresses.h"
 #include "control/model/conditions.h"
-#include "control/resources/text_rules.h"
 #include "control/shm/dump.h"
 
 namespace byway::control::model {
@@ -42,9 +42,9 @@ Addresses judge(const resources::Gateway& gateway, const NodeAddresses& node) {
   if (gateway.spec().addresses().empty())
     for (const shm::NodeAddress& own : node) addresses.usable.push_back(shm::to_text(own.address));
   for (const resources::GatewayAddress& asked : gateway.spec().addresses()) {
-    const auto address = resources::parse_ipv4(asked.value());
-    if (address && shm::can_answer_on(shm::IpAddress::from_ipv4(*address), node))
-      addresses.usable.push_back(asked.value());
+    const auto address = address_of(asked.value());
+    if (address && shm::can_answer_on(*address, node))
+      addresses.usable.push_back(shm::to_text(*address));
     else
       addresses.unusable += (addresses.unusable.empty() ? "" : ", ") + asked.value();
   }

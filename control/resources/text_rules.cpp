@@ -138,30 +138,6 @@ std::optional<std::uint32_t> parse_ipv4(std::string_view text) {
   return address;
 }
 
-std::string format_ipv4(std::uint32_t address) {
-  return fmt::format("{}.{}.{}.{}", address >> 24, address >> 16 & 255, address >> 8 & 255, address & 255);
-}
-
-bool is_ipv6(std::string_view text) {
-  in6_addr parsed{};
-  return inet_pton(AF_INET6, std::string(text).c_str(), &parsed) == 1;
-}
-
-std::optional<Ipv4Cidr> parse_ipv4_cidr(std::string_view text) {
-  const std::size_t slash = text.find('/');
-  const auto address = parse_ipv4(text.substr(0, slash));
-  if (!address) return std::nullopt;
-  if (slash == text.npos) return Ipv4Cidr{*address, 32};
-  text.remove_prefix(slash + 1);
-  unsigned bits = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bits);
-  if (error != std::errc() || end != text.data() + text.size() || bits > 32) return std::nullopt;
-  if (text.size() > 1 && text.front() == '0') return std::nullopt;
-  const std::uint32_t mask = bits == 0 ? 0 : ~std::uint32_t{0} << (32 - bits);
-  if ((*address & ~mask) != 0) return std::nullopt;
-  return Ipv4Cidr{*address, static_cast<std::uint8_t>(bits)};
-}
-
 std::string_view path_objection(std::string_view path) {
   if (!path.starts_with('/')) return "must begin with /";
   std::string lower(path);

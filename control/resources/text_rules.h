@@ -31,17 +31,6 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text);
 
 /// "10.0.0.1" as 0x0a000001; four decimal parts without leading zeros, nothing else.
 std::optional<std::uint32_t> parse_ipv4(std::string_view text);
-std::string format_ipv4(std::uint32_t address);
-/// Whether the text is an IPv6 address (RFC 4291 2.2).
-bool is_ipv6(std::string_view text);
-
-struct Ipv4Cidr {
-  std::uint32_t address = 0;  ///< bits beyond the prefix are zero
-  std::uint8_t prefix_bits = 0;
-  bool operator==(const Ipv4Cidr&) const = default;
-};
-/// "10.0.0.0/8", or an address alone (/32); bits beyond the prefix must be zero.
-std::optional<Ipv4Cidr> parse_ipv4_cidr(std::string_view text);
 
 /// The first character or sequence that a path of a match may not hold, as a phrase; "" if it is good.
 /// Gateway API, HTTPPathMatch: begins with /, no //, /./, /../, %2f, #, no /. or /.. at the end.

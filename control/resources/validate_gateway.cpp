@@ -1,6 +1,7 @@
 // GatewayClass, Gateway and ReferenceGrant: the rules of the Gateway API's schema and its CEL expressions.
 #include <ranges>
 
+#include "control/resources/addresses.h"
 #include "control/resources/checker.h"
 #include "control/resources/gateway.pb.h"
 #include "control/resources/route.pb.h"
@@ -57,14 +58,19 @@ void validate_listeners(const GatewaySpec& spec, Checker& checker) {
 void validate_addresses(const GatewaySpec& spec, Checker& checker) {
   checker.count("addresses", spec.addresses_size(), addresses_max);
   std::set<std::string_view> values;
+  std::set<AddressBytes> addresses;
   for (int i = 0; i < spec.addresses_size(); ++i) {
     const GatewayAddress& address = spec.addresses(i);
     const Checker::Scope scope(checker, "addresses", i);
     const bool is_ip = !address.has_type() || address.type() == "IPAddress";
+    const std::optional<AddressBytes> parsed = is_ip ? parse_address(address.value()) : std::nullopt;
     checker.form(
         "value", is_ip && address.has_value(), address.value(),
-        [](std::string_view text) { return parse_ipv4(text) || is_ipv6(text); }, "an IP address");
-    if (address.has_value() && !values.insert(address.value()).second)
+        [](std::string_view text) { return parse_address(text).has_value(); }, "an IP address");
+    // One IPv6 address has many texts.
+    const bool is_repeated = parsed ? !addresses.insert(*parsed).second
+                                    : address.has_value() && !values.insert(address.value()).second;
+    if (is_repeated)
       checker.report(Cause::duplicate, "value", fmt::format("{} is listed twice", address.value()));
   }
 }
@@ -80,11 +86,11 @@ void validate_trusted_proxies(const Gateway& gateway, Checker& checker) {
     text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
     text = text.substr(0, text.find_last_not_of(' ') + 1);
     ++count;
-    if (!parse_ipv4_cidr(text))
-      checker.report(
-          Cause::invalid, trusted_proxies_annotation,
-          fmt::format("\"{}\" is not an IPv4 address or block (as 10.0.0.0/8, no bits beyond the prefix)",
-                      text));
+    if (!parse_block(text))
+      checker.report(Cause::invalid, trusted_proxies_annotation,
+                     fmt::format("\"{}\" is not an IP address or block (as 10.0.0.0/8 or 2001:db8::/32, no "
+                                 "bits beyond the prefix)",
+                                 text));
   }
   if (count > trusted_proxies_max)
     checker.report(Cause::too_many, trusted_proxies_annotation,

@@ -1,6 +1,7 @@
 // Service and EndpointSlice: Kubernetes' own validation, as far as it concerns what Byway reads.
 #include <algorithm>
 
+#include "control/resources/addresses.h"
 #include "control/resources/checker.h"
 #include "control/resources/core.pb.h"
 #include "control/resources/validate.h"
@@ -40,12 +41,21 @@ void validate_service_ports(const ServiceSpec& spec, Checker& checker) {
 }
 
 /// Kubernetes keeps endpoints out of ranges that mean the node itself or nobody.
-bool is_endpoint_address(std::string_view text) {
-  const auto address = parse_ipv4(text);
-  if (!address) return false;
-  const std::uint32_t first = *address >> 24;
-  const bool is_link_local = *address >> 16 == 0xA9FE;
-  return *address != 0 && first != 127 && !is_link_local && first < 224;
+bool is_endpoint_address(std::string_view text, bool wants_ipv4) {
+  const auto address = parse_address(text);
+  return address && is_ipv4(*address) == wants_ipv4 && is_of_a_host(*address);
+}
+
+void validate_endpoint_addresses(const EndpointSlice& slice, const Endpoint& endpoint, Checker& checker) {
+  const bool wants_ipv4 = slice.address_type() == "IPv4";
+  if (!wants_ipv4 && slice.address_type() != "IPv6") return;
+  for (int i = 0; i < endpoint.addresses_size(); ++i)
+    if (!is_endpoint_address(endpoint.addresses(i), wants_ipv4))
+      checker.report_item(
+          Cause::invalid, "addresses", i,
+          fmt::format("\"{}\" is not the {} address of an endpoint (not {}, loopback, "
+                      "link-local or multicast)",
+                      endpoint.addresses(i), slice.address_type(), wants_ipv4 ? "0.0.0.0" : "::"));
 }
 
 }  // namespace
@@ -77,12 +87,7 @@ void validate_spec(const EndpointSlice& object, Checker& checker) {
     const Endpoint& endpoint = object.endpoints(i);
     checker.require("addresses", endpoint.addresses_size() > 0);
     checker.count("addresses", endpoint.addresses_size(), endpoint_addresses_max);
-    for (int j = 0; object.address_type() == "IPv4" && j < endpoint.addresses_size(); ++j)
-      if (!is_endpoint_address(endpoint.addresses(j)))
-        checker.report_item(Cause::invalid, "addresses", j,
-                            fmt::format("\"{}\" is not the IPv4 address of an endpoint (not 0.0.0.0, "
-                                        "loopback, link-local or multicast)",
-                                        endpoint.addresses(j)));
+    validate_endpoint_addresses(object, endpoint, checker);
   }
   checker.count("ports", object.ports_size(), endpoint_ports_max);
   std::set<std::string_view> names;

@@ -5,6 +5,8 @@
 namespace byway::shm {
 
 bool Cidr::contains(const IpAddress& candidate) const {
+  constexpr std::uint32_t mapped_bits = 96;  // of the block that holds all mapped addresses, and nothing else
+  if (prefix_bits < mapped_bits && candidate.is_ipv4()) return false;
   const std::uint32_t whole_bytes = prefix_bits / 8;
   for (std::uint32_t i = 0; i < whole_bytes; ++i) {
     if (candidate.bytes[i] != address.bytes[i]) return false;

@@ -126,7 +126,8 @@ struct IpAddress {
 static_assert(sizeof(IpAddress) == 16);
 static_assert(std::endian::native == std::endian::little, "half() turns what it loads");
 
-/// An address block; an IPv4 block a.b.c.d/n is the mapped address with 96 + n bits.
+/// An address block; an IPv4 block a.b.c.d/n is the mapped address with 96 + n bits. A block of IPv6
+/// addresses holds no IPv4 address, even ::/0.
 struct Cidr {
   IpAddress address;  ///< bits beyond the prefix are zero
   std::uint32_t prefix_bits;

@@ -7,9 +7,12 @@ namespace {
 
 constexpr std::uint32_t ipv4_offset_bits = 96;
 
-/// The first or the last address of an IPv4 network that is larger than two.
+/// The first address of a network that is larger than two, which names it (IPv4) or all of its routers (IPv6,
+/// RFC 4291 2.6.1); of an IPv4 network also the last.
 bool is_network_or_broadcast(const IpAddress& address, const NodeAddress& own) {
-  if (!own.address.is_ipv4() || own.prefix_bits > ipv4_offset_bits + 30) return false;
+  constexpr std::uint32_t small_network_bits = 127;  // RFC 3021, RFC 6164
+  if (own.prefix_bits >= small_network_bits) return false;
+  if (!own.address.is_ipv4()) return Cidr{address, own.prefix_bits}.is_canonical();
   const std::uint32_t host_bits = ~std::uint32_t{0} >> (own.prefix_bits - ipv4_offset_bits);
   const std::uint32_t host = address.ipv4() & host_bits;
   return host == 0 || host == host_bits;

@@ -25,7 +25,8 @@ static_assert(sizeof(NodeAddress) == 20);
 [[nodiscard]] bool is_sound(const NodeAddress& own);
 
 /// Whether the node can answer on `address`: it is one of its own, or lies in the network of one of its ports
-/// and is neither that network's name nor its broadcast address (which RFC 3021 takes from networks of two).
+/// and is neither that network's name (IPv6: the address of all its routers) nor its broadcast address (which
+/// RFC 3021 and RFC 6164 take from networks of two).
 /// `node` holds sound addresses.
 [[nodiscard]] bool can_answer_on(const IpAddress& address, std::span<const NodeAddress> node);
 

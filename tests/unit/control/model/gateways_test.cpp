@@ -123,9 +123,9 @@ TEST_CASE("of two Gateways with one address, port and hostname the older keeps i
   CHECK(another_address.policy().listeners.size() == 2);
 }
 
-TEST_CASE("addresses that are not IPv4 are not supported") {
+TEST_CASE("addresses that are not IP addresses are not supported") {
   for (const char* address :
-       {"{value: '2001:db8::1'}", "{type: Hostname, value: a.com}", "{type: IPAddress}"}) {
+       {"{value: '::ffff:10.80.0.2'}", "{type: Hostname, value: a.com}", "{type: IPAddress}"}) {
     INFO(address);
     const Resolved resolved{with_gateway("  addresses: [" + std::string(address) +
                                          "]\n  listeners: [{name: x, port: 80, protocol: HTTP}]")};
@@ -133,6 +133,16 @@ TEST_CASE("addresses that are not IPv4 are not supported") {
     CHECK(resolved.gateway_condition("Programmed", "second") == "False Invalid");
     CHECK(resolved.policy().listeners.size() == 1);
   }
+}
+
+TEST_CASE("an IPv6 address of a Gateway reaches its listeners") {
+  const Resolved resolved{with_gateway(
+      "  addresses: [{value: '2001:DB8::0:1'}]\n  listeners: [{name: x, port: 80, protocol: HTTP}]")};
+  CHECK(resolved.gateway_condition("Accepted", "second").starts_with("True"));
+  REQUIRE(resolved.policy().listeners.size() == 2);
+  REQUIRE(resolved.policy().listeners[1].addresses.size() == 1);
+  CHECK(resolved.policy().listeners[1].addresses[0] ==
+        shm::IpAddress{{0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}});
 }
 
 TEST_CASE("kinds of routes that are not served are named, and keep HTTPRoutes out if none is") {
@@ -153,14 +163,16 @@ TEST_CASE("trusted proxies of the annotation reach the listener as mapped blocks
   std::string yaml(base_yaml);
   const std::string_view place = "name: web, namespace: infra, generation: 3";
   yaml.insert(yaml.find(place) + place.size(),
-              ", annotations: {byway.dev/trusted-proxies: '10.0.0.0/8,192.168.1.1'}");
+              ", annotations: {byway.dev/trusted-proxies: '10.0.0.0/8,192.168.1.1,::/0'}");
   const Resolved resolved{yaml};
   const auto& proxies = resolved.policy().listeners.at(0).trusted_proxies;
-  REQUIRE(proxies.size() == 2);
+  REQUIRE(proxies.size() == 3);
   CHECK(proxies[0].contains(shm::IpAddress::from_ipv4(0x0A010203)));
   CHECK_FALSE(proxies[0].contains(shm::IpAddress::from_ipv4(0x0B010203)));
   CHECK(proxies[1].contains(shm::IpAddress::from_ipv4(0xC0A80101)));
   CHECK_FALSE(proxies[1].contains(shm::IpAddress::from_ipv4(0xC0A80102)));
+  CHECK(proxies[2].contains(shm::IpAddress{{0x20, 0x01}}));
+  CHECK_FALSE(proxies[2].contains(shm::IpAddress::from_ipv4(0xC0A80102)));
 }
 
 }  // namespace

@@ -54,6 +54,20 @@ TEST_CASE(
   CHECK(resolved.policy().listeners.at(0).addresses.size() == 2);
 }
 
+TEST_CASE("an IPv6 address in a port's network is programmed, and shown in its canonical form") {
+  auto node = std::make_shared<NodeAddresses>();
+  node->push_back({{{0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}}, 64});
+  const Resolved resolved{
+      gateway_at("  addresses: [{value: '2001:DB8:0::5'}, {value: '2001:db8:1::5'}, {value: 'fe80::5'}]\n"),
+      node.get(), true};
+  CHECK(resolved.gateway_condition("Programmed") == "False AddressNotUsable");
+  CHECK(message_of(resolved) ==
+        "2001:db8:1::5, fe80::5: no port's network has a place for it; the node's addresses are "
+        "2001:db8::1/64");
+  REQUIRE(status_of(resolved).addresses_size() == 1);
+  CHECK(status_of(resolved).addresses(0).value() == "2001:db8::5");
+}
+
 TEST_CASE("without a usable address no listener is programmed") {
   const auto node = node_of({{0x0A500001, 24}});
   for (const char* address : {"172.16.0.1", "10.80.0.0", "10.80.0.255"}) {

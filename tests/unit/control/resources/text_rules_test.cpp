@@ -23,22 +23,10 @@ TEST_CASE("durations have the form of GEP-2257") {
 TEST_CASE("IPv4 addresses are four decimal numbers and nothing else") {
   CHECK(parse_ipv4("10.0.0.1") == 0x0A000001);
   CHECK(parse_ipv4("255.255.255.255") == 0xFFFFFFFF);
-  CHECK(format_ipv4(0xC0A80102) == "192.168.1.2");
   for (const char* bad : {"", "1.2.3", "1.2.3.4.5", "256.0.0.1", "01.2.3.4", "1.2.3.4 ", "1..2.3",
                           "0x1.2.3.4", "1.2.3.-4", "1.2.3.+4", "::1"}) {
     INFO(bad);
     CHECK_FALSE(parse_ipv4(bad));
-  }
-}
-
-TEST_CASE("address blocks have no bits beyond their prefix") {
-  CHECK(parse_ipv4_cidr("10.0.0.0/8") == Ipv4Cidr{0x0A000000, 8});
-  CHECK(parse_ipv4_cidr("10.1.2.3") == Ipv4Cidr{0x0A010203, 32});
-  CHECK(parse_ipv4_cidr("0.0.0.0/0") == Ipv4Cidr{0, 0});
-  for (const char* bad :
-       {"10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/08", "10.0.0.0/+8", "10.0.0.0/8/8", "/8"}) {
-    INFO(bad);
-    CHECK_FALSE(parse_ipv4_cidr(bad));
   }
 }
 

@@ -66,18 +66,22 @@ TEST_CASE("what a Gateway lacks or repeats is named") {
         Errors{"Forbidden spec.listeners[0].allowedRoutes.namespaces.from: Selector: Byway keeps no "
                "Namespace objects whose labels a selector could choose"});
   CHECK(errors_of(gateway("  listeners: [{name: a, port: 80, protocol: HTTP}]\n  addresses: [{value: "
-                          "10.0.0.300}, {value: 10.0.0.1}, {value: 10.0.0.1}]\n")) ==
+                          "10.0.0.300}, {value: 10.0.0.1}, {value: 10.0.0.1}, {value: '2001:db8::1'}, "
+                          "{value: '2001:DB8:0::1'}]\n")) ==
         Errors{"Invalid spec.addresses[0].value: \"10.0.0.300\" is not an IP address",
-               "Duplicate spec.addresses[2].value: 10.0.0.1 is listed twice"});
+               "Duplicate spec.addresses[2].value: 10.0.0.1 is listed twice",
+               "Duplicate spec.addresses[4].value: 2001:DB8:0::1 is listed twice"});
 }
 
-TEST_CASE("trusted proxies are IPv4 blocks, and other byway.dev annotations do not exist") {
+TEST_CASE("trusted proxies are address blocks, and other byway.dev annotations do not exist") {
   const std::string listeners = "  listeners: [{name: a, port: 80, protocol: HTTP}]\n";
   CHECK(errors_of(gateway(
-            listeners, ", annotations: {byway.dev/trusted-proxies: '10.0.0.0/8, 192.168.1.1'}")) == Errors{});
+            listeners,
+            ", annotations: {byway.dev/trusted-proxies: '10.0.0.0/8, 192.168.1.1, 2001:db8::/32'}")) ==
+        Errors{});
   CHECK(errors_of(gateway(listeners, ", annotations: {byway.dev/trusted-proxies: '10.0.0.1/8'}")) ==
-        Errors{"Invalid metadata.annotations[\"byway.dev/trusted-proxies\"]: \"10.0.0.1/8\" is not an IPv4 "
-               "address or block (as 10.0.0.0/8, no bits beyond the prefix)"});
+        Errors{"Invalid metadata.annotations[\"byway.dev/trusted-proxies\"]: \"10.0.0.1/8\" is not an IP "
+               "address or block (as 10.0.0.0/8 or 2001:db8::/32, no bits beyond the prefix)"});
   CHECK(errors_of(gateway(listeners, ", annotations: {byway.dev/trusted-proxies: '10.0.0.0/8,'}")).size() ==
         1);
   CHECK(errors_of(gateway(listeners, ", annotations: {byway.dev/trusted-proxies: ''}")) == Errors{});
@@ -217,8 +221,15 @@ TEST_CASE("Services and EndpointSlices are checked as Kubernetes does") {
   CHECK(errors_of(slice("addressType: IPv4\nendpoints: [{addresses: [10.0.0.1]}]\nports: [{port: 80}]\n")) ==
         Errors{});
   CHECK(errors_of(slice("addressType: IPv4\nendpoints: []\n")) == Errors{});
-  CHECK(errors_of(slice("addressType: IPv6\nendpoints: []\n")) ==
-        Errors{"Forbidden addressType: IPv6: IPv6 endpoints are not served in this version"});
+  CHECK(errors_of(slice("addressType: IPv6\nendpoints: [{addresses: ['2001:db8::1']}]\n")) == Errors{});
+  CHECK(errors_of(slice("addressType: IPv6\nendpoints: [{addresses: [10.0.0.1]}]\n")) ==
+        Errors{"Invalid endpoints[0].addresses[0]: \"10.0.0.1\" is not the IPv6 address of an endpoint (not "
+               "::, loopback, link-local or multicast)"});
+  for (const char* address : {"::", "::1", "fe80::1", "ff02::1", "::ffff:10.0.0.1", "host"}) {
+    INFO(address);
+    CHECK(errors_of(slice("addressType: IPv6\nendpoints: [{addresses: ['" + std::string(address) + "']}]\n"))
+              .size() == 1);
+  }
   for (const char* address : {"127.0.0.1", "0.0.0.0", "169.254.1.1", "224.0.0.1", "::1", "host"}) {
     INFO(address);
     CHECK(errors_of(slice("addressType: IPv4\nendpoints: [{addresses: ['" + std::string(address) + "']}]\n"))

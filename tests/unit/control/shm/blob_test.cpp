@@ -39,7 +39,10 @@ TEST_CASE("an address block holds what agrees in its prefix") {
   const Cidr one{IpAddress::from_ipv4(0x0a010203), 128};
   CHECK(one.contains(IpAddress::from_ipv4(0x0a010203)));
   CHECK_FALSE(one.contains(IpAddress::from_ipv4(0x0a010202)));
-  CHECK(Cidr{{}, 0}.contains(IpAddress::from_ipv4(0xffffffff)));
+  // Nor does that of all IPv6 addresses hold an IPv4 one, though it is kept among them.
+  CHECK_FALSE(Cidr{{}, 0}.contains(IpAddress::from_ipv4(0xffffffff)));
+  CHECK(Cidr{{}, 0}.contains(IpAddress{{0x20, 0x01}}));
+  CHECK(Cidr{IpAddress::from_ipv4(0), 96}.contains(IpAddress::from_ipv4(0xffffffff)));
   // An IPv4 block holds no IPv6 address with the same last bits.
   IpAddress ipv6{};
   ipv6.bytes[12] = 10;

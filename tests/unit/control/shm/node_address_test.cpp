@@ -37,6 +37,19 @@ TEST_CASE("the name of a network and its broadcast address are nobody's, but in 
   CHECK_FALSE(can_answer(0x0A500002, {own(0x0A500001, 32)}));
 }
 
+TEST_CASE("the node answers on IPv6 addresses of its ports' networks, but not on that of all their routers",
+          "[node_address]") {
+  const auto at = [](std::uint8_t host) {
+    return IpAddress{{0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, host}};
+  };
+  const std::vector<NodeAddress> node{{at(1), 64}, own(0x0A500001, 24)};
+  CHECK(can_answer_on(at(1), node));
+  CHECK(can_answer_on(at(0xff), node));
+  CHECK_FALSE(can_answer_on(at(0), node));
+  CHECK_FALSE(can_answer_on(IpAddress{{0x20, 0x01, 0x0d, 0xb9}}, node));
+  CHECK(can_answer_on(at(0), std::vector<NodeAddress>{{at(1), 127}}));
+}
+
 TEST_CASE("an address of a node has a length that fits it", "[node_address]") {
   CHECK(is_sound(own(0x0A500001, 24)));
   CHECK(is_sound(own(0x0A500001, 32)));
