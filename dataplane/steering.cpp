@@ -110,7 +110,7 @@ bool is_about_neighbors(std::span<const std::uint8_t> frame) {
   if (packet->payload.empty()) return false;
   const auto message = static_cast<net::Icmpv6Type>(packet->payload[0]);
   return message == net::Icmpv6Type::neighbor_solicitation ||
-         message == net::Icmpv6Type::neighbor_advertisement;
+         message == net::Icmpv6Type::neighbor_advertisement || message == net::Icmpv6Type::listener_query;
 }
 
 }  // namespace byway

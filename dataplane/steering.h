@@ -37,7 +37,7 @@ class Steering {
 };
 
 /// ARP frames, and neighbour solicitations and advertisements, concern the neighbour tables of all workers,
-/// though only one answers them.
+/// though only one answers them; a query for listeners concerns the one that speaks for our addresses.
 [[nodiscard]] bool is_about_neighbors(std::span<const std::uint8_t> frame);
 
 }  // namespace byway

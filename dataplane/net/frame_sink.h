@@ -25,6 +25,13 @@ class FrameSink {
     static_cast<void>(now);
   }
 
+  /// An IPv6 address of ours is another station's, and stays unused (RFC 4862 5.4.5: its owner is to be
+  /// told).
+  virtual void address_is_duplicate(LinkIndex link, const IpAddress& address) {
+    static_cast<void>(link);
+    static_cast<void>(address);
+  }
+
  protected:
   ~FrameSink() = default;
 };

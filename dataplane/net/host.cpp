@@ -134,6 +134,7 @@ DropReason Host::on_ipv4(const FrameView& view, RxFrame& frame, Instant now, Ing
     case Protocol::icmp:
       reason = on_icmp(packet, now, out);
       break;
+    case Protocol::hop_by_hop:
     case Protocol::icmpv6:
       break;
   }

@@ -7,7 +7,8 @@
 //   transport -> send -> route -> neighbour -> Ethernet, IP -> FrameSink -> port
 //
 // One host a worker; all calls on that worker's thread. host.cpp: packets in and out; host_addresses.cpp:
-// what is ours; host_arp.cpp: IPv4's neighbours; host_ndp.cpp: those of IPv6.
+// what is ours; host_arp.cpp: IPv4's neighbours; host_ndp.cpp: those of IPv6;
+// host_mld.cpp: the groups in which those find us.
 #pragma once
 
 #include <array>
@@ -18,6 +19,7 @@
 #include "dataplane/net/counters.h"
 #include "dataplane/net/frame_sink.h"
 #include "dataplane/net/icmp.h"
+#include "dataplane/net/mld.h"
 #include "dataplane/net/ndp.h"
 #include "dataplane/net/neighbors.h"
 #include "dataplane/net/own_addresses.h"
@@ -110,9 +112,13 @@ class Host final : private NeighborOutput {
   /// Whether IPv6 addresses are used only after nobody else was found to have them. Off (RFC 4862 5.1 allows
   /// it): they are used at once, as IPv4 addresses are. Counts for addresses that are added later.
   void set_duplicate_detection(bool detecting) { detecting_ = detecting; }
-  void remove_address(const IpAddress& address) { addresses_.remove(address); }
+  void remove_address(const IpAddress& address);
   [[nodiscard]] std::span<const OwnAddress> addresses() const { return addresses_.all(); }
-  [[nodiscard]] bool owns(const IpAddress& address) const { return addresses_.find(address) != nullptr; }
+  /// Whether it is ours; one that was found to be another station's is not.
+  [[nodiscard]] bool owns(const IpAddress& address) const {
+    const OwnAddress* own = addresses_.find(address);
+    return own != nullptr && own->state != AddressState::duplicate;
+  }
 
   // ---- packets --------------------------------------------------------------------------------------------
   /// Takes a burst (at most burst_frames_max frames; their slices are moved from). `out` is overwritten.
@@ -163,6 +169,11 @@ class Host final : private NeighborOutput {
   void probe(const OwnAddress& own);
   void send_neighbor_message(LinkIndex link, const MacAddress& to, const IpAddress& source,
                              const IpAddress& destination, const NeighborMessage& message);
+
+  [[nodiscard]] DropReason on_listener_query(const FrameView& view, const Packet& packet, LinkIndex link,
+                                             Instant now);
+  void report_group(const OwnAddress& own, MldRecord record);
+  void stop_listening(const OwnAddress& gone);
 
   [[nodiscard]] AddressError add_own(OwnAddress own, Instant now);
   void take_step(OwnAddress& own, Instant now);

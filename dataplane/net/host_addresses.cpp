@@ -4,6 +4,7 @@
 
 #include "dataplane/net/host.h"
 #include "dataplane/net/ipv6_address.h"
+#include "dataplane/net/mld.h"
 
 namespace byway::net {
 
@@ -73,11 +74,11 @@ void Host::tend_addresses(Timer& timer, Instant now) {
   std::uint32_t steps = 0;
   Instant next = Instant::never();
   for (OwnAddress& own : host.addresses_.all()) {
-    if (own.has_steps() && own.next_step <= now && steps < address_steps_per_round_max) {
+    if (own.next_due() <= now && steps < address_steps_per_round_max) {
       host.take_step(own, now);
       ++steps;
     }
-    if (own.has_steps()) next = std::min(next, own.next_step);
+    next = std::min(next, own.next_due());
   }
   if (!next.is_never()) host.wheel_.arm(timer, next);
 }
@@ -85,6 +86,11 @@ void Host::tend_addresses(Timer& timer, Instant now) {
 /// Probe, wait, announce. Every host of a node waits, so that all use an address from about the same moment
 /// on; one speaks.
 void Host::take_step(OwnAddress& own, Instant now) {
+  if (own.report_at <= now) {
+    own.report_at = Instant::never();
+    report_group(own, MldRecord::is_listening);
+  }
+  if (!own.has_steps() || own.next_step > now) return;
   if (own.state == AddressState::tentative) {
     if (own.probes > 0) {
       --own.probes;
@@ -104,8 +110,18 @@ void Host::announce(const OwnAddress& own) {
   if (own.address.is_v4()) {
     announce_arp(own);
   } else {
+    // The probe's report may have been lost, and came from no address (RFC 3590 4).
+    report_group(own, MldRecord::starts_listening);
     announce_ndp(own);
   }
+}
+
+void Host::remove_address(const IpAddress& address) {
+  const OwnAddress* own = addresses_.find(address);
+  if (own == nullptr) return;
+  const OwnAddress gone = *own;
+  addresses_.remove(address);
+  if (announcing_ && !address.is_v4()) stop_listening(gone);
 }
 
 /// RFC 5227 2.4 (b): say once that the address is ours; if the other insists, keep using it but stay silent.

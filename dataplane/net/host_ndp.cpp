@@ -16,7 +16,12 @@ DropReason Host::on_icmpv6(const FrameView& view, const Packet& packet, const Rx
       parse_icmpv6(packet.source, packet.destination, packet.payload.bytes(), kind, error);
   if (parsed != DropReason::none) return parsed;
   if (kind == Icmpv6Kind::neighbor_discovery) return on_neighbor_message(view, packet, frame, now);
+  if (kind == Icmpv6Kind::listener_query) return on_listener_query(view, packet, frame.link, now);
   if (const DropReason reason = admit(view, packet); reason != DropReason::none) return reason;
+  // An answer from a link-local address must not leave the link (RFC 4291 2.5.6).
+  if (is_link_local(packet.destination) && !is_on_link(packet.link, packet.source)) {
+    return DropReason::ip_reverse_path;
+  }
   return kind == Icmpv6Kind::echo_request ? answer_echo(packet, now) : take_error(error, out);
 }
 
@@ -32,7 +37,8 @@ DropReason Host::on_neighbor_message(const FrameView& view, const Packet& packet
     if (addresses_.find(packet.destination, frame.link) == nullptr) return DropReason::ip_not_for_us;
     if (view.ethernet.destination.is_multicast()) return DropReason::ip_link_broadcast;
   }
-  if (OwnAddress* claimed = addresses_.find(packet.source, frame.link)) {
+  if (OwnAddress* claimed = addresses_.find(packet.source, frame.link);
+      claimed != nullptr && claimed->state != AddressState::duplicate) {
     return on_claim(*claimed, frame, sender, now);
   }
   return message.is_solicitation ? on_solicitation(message, packet, frame, sender, now)
@@ -60,7 +66,8 @@ DropReason Host::on_solicitation(const NeighborMessage& message, const Packet& p
 
 DropReason Host::on_advertisement(const NeighborMessage& message, const RxFrame& frame,
                                   const MacAddress& sender, Instant now) {
-  if (OwnAddress* own = addresses_.find(message.target, frame.link)) {
+  if (OwnAddress* own = addresses_.find(message.target, frame.link);
+      own != nullptr && own->state != AddressState::duplicate) {
     return on_claim(*own, frame, sender, now);
   }
   neighbors_.on_advertised(frame.link, message.target, message.mac ? &*message.mac : nullptr,
@@ -74,7 +81,8 @@ DropReason Host::on_claim(OwnAddress& own, const RxFrame& frame, const MacAddres
   if (own.state == AddressState::tentative) {
     own.state = AddressState::duplicate;
     counters_.add(Counter::addresses_duplicate);
-  } else if (own.state == AddressState::usable && !frame.observe_only) {
+    sink_.address_is_duplicate(own.link, own.address);
+  } else if (!frame.observe_only) {
     defend(own, now);
   }
   return DropReason::ndp_conflict;
@@ -128,8 +136,9 @@ void Host::solicit_ndp(LinkIndex link, const IpAddress& address, const MacAddres
   counters_.add(Counter::ndp_solicitations_sent);
 }
 
-/// RFC 4862 5.4.2: who has the address hears its group, and answers to all.
+/// RFC 4862 5.4.2: who has the address hears its group, and answers to all. The group is ours from here on.
 void Host::probe(const OwnAddress& own) {
+  report_group(own, MldRecord::starts_listening);
   NeighborMessage question;
   question.target = own.address;
   const IpAddress to = solicited_node_group(own.address);

@@ -102,6 +102,9 @@ DropReason parse_icmpv6(const IpAddress& source, const IpAddress& destination,
     case Icmpv6Type::neighbor_advertisement:
       kind = Icmpv6Kind::neighbor_discovery;
       return DropReason::none;
+    case Icmpv6Type::listener_query:
+      kind = Icmpv6Kind::listener_query;
+      return DropReason::none;
     case Icmpv6Type::router_solicitation:
     case Icmpv6Type::router_advertisement:
     case Icmpv6Type::redirect:

@@ -1,5 +1,5 @@
-// ICMPv6 (RFC 4443): echo, and errors about packets that we sent. Neighbour discovery travels in its messages
-// too; its fields are read by ndp.h.
+// ICMPv6 (RFC 4443): echo, and errors about packets that we sent. Neighbour discovery and listener queries
+// travel in its messages too; their fields are read by ndp.h and mld.h.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +19,16 @@ enum class Icmpv6Type : std::uint8_t {
   parameter_problem = 4,
   echo_request = 128,
   echo_reply = 129,
+  listener_query = 130,
   router_solicitation = 133,
   router_advertisement = 134,
   neighbor_solicitation = 135,
   neighbor_advertisement = 136,
   redirect = 137,
+  listener_report_v2 = 143,
 };
 
-enum class Icmpv6Kind : std::uint8_t { echo_request, error, neighbor_discovery };
+enum class Icmpv6Kind : std::uint8_t { echo_request, error, neighbor_discovery, listener_query };
 
 /// What an ICMPv6 message from `source` to `destination` is; its checksum covers them (RFC 4443 2.3). none:
 /// `kind` is set, and for an error `error` as well. icmp_mtu: a packet too big that reports less than every

@@ -2,6 +2,7 @@
 // come and go with the policy. Looked at for each packet; sorted, so that hundreds cost a few comparisons.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -45,10 +46,13 @@ struct OwnAddress {
   std::uint32_t position = 0;      ///< order in which it was added
   Instant next_step;               ///< when the next probe or announcement is due, or the last probe counts
   Instant defended_until;          ///< no second defence before
+  Instant report_at = Instant::never();  ///< a query for listeners is to be answered
 
   [[nodiscard]] bool has_steps() const {
     return state == AddressState::tentative || (state == AddressState::usable && announcements > 0);
   }
+  /// When something is to be done; never: nothing is.
+  [[nodiscard]] Instant next_due() const { return has_steps() ? std::min(next_step, report_at) : report_at; }
 };
 
 enum class AddressError : std::uint8_t {

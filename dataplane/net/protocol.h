@@ -6,6 +6,7 @@
 namespace byway::net {
 
 /// The protocols that this layer knows. The two ICMPs belong to one IP version each.
-enum class Protocol : std::uint8_t { icmp = 1, tcp = 6, icmpv6 = 58 };
+/// Hop-by-hop options are what an IPv6 header names before another protocol.
+enum class Protocol : std::uint8_t { hop_by_hop = 0, icmp = 1, tcp = 6, icmpv6 = 58 };
 
 }  // namespace byway::net

@@ -134,6 +134,8 @@ class Catcher final : public FrameSink {
     return true;
   }
   void undeliverable(const IcmpError& error, Instant) override { errors.push_back(error); }
+  void address_is_duplicate(LinkIndex, const IpAddress& address) override { duplicates.push_back(address); }
+  std::vector<IpAddress> duplicates;
   std::deque<Sent> sent;
   std::vector<IcmpError> errors;
   bool full = false;

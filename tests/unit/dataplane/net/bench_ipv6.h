@@ -143,6 +143,7 @@ inline Frame ndp_answer(std::string_view target = "2001:db8::2", const MacAddres
 /// A neighbour message that the host sent; `ok` if a receiver would take it.
 struct SentNdp {
   bool ok = false;
+  LinkIndex link = 0;
   EthernetHeader ethernet;
   Ipv6View ip;
   NeighborMessage message;
@@ -150,6 +151,7 @@ struct SentNdp {
 
 inline SentNdp sent_ndp(const Catcher::Sent& sent) {
   SentNdp out;
+  out.link = sent.link;
   out.ethernet = sent.ethernet();
   const auto packet = std::span(sent.bytes).subspan(ethernet_header_bytes);
   if (out.ethernet.type != ethertype_ipv6 || parse_ipv6(packet, out.ip) != DropReason::none) return out;
@@ -160,6 +162,16 @@ inline SentNdp sent_ndp(const Catcher::Sent& sent) {
            kind == Icmpv6Kind::neighbor_discovery &&
            NeighborMessage::parse(out.ip, message, out.message) == DropReason::none;
   return out;
+}
+
+/// The neighbour messages among what was sent, which is forgotten.
+inline std::vector<SentNdp> take_ndp(Catcher& wire) {
+  std::vector<SentNdp> found;
+  for (const Catcher::Sent& sent : wire.sent) {
+    if (const SentNdp ndp = sent_ndp(sent); ndp.ok) found.push_back(ndp);
+  }
+  wire.sent.clear();
+  return found;
 }
 
 /// 2001:db8::1/64 on link 0 with the default gateway fe80::fe, 2001:db8:7::1/64 on link 1, and the IPv4

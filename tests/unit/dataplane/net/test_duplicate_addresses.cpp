@@ -32,37 +32,36 @@ TEST_CASE("an IPv6 address is probed for, used a second later when nobody answer
   Bench6 bench(false);
   bench.wire.sent.clear();
   bench.pass(1ms);
-  REQUIRE(bench.wire.sent.size() == 4);  // two addresses, and a link-local one for each link
-  const auto probe = std::ranges::find_if(bench.wire.sent, [](const Catcher::Sent& sent) {
-    return sent_ndp(sent).message.target == ip("2001:db8::1");
-  });
-  REQUIRE(probe != bench.wire.sent.end());
-  const SentNdp sent = sent_ndp(*probe);
-  REQUIRE(sent.ok);
-  CHECK(sent.ip.source == IpAddress{});
-  CHECK(sent.ip.destination == ip("ff02::1:ff00:1"));
-  CHECK(sent.ethernet.destination == MacAddress{{0x33, 0x33, 0xff, 0, 0, 1}});
-  CHECK_FALSE(sent.message.mac.has_value());
+  const std::vector<SentNdp> probes = take_ndp(bench.wire);
+  REQUIRE(probes.size() == 4);  // two addresses, and a link-local one for each link
+  const auto probe = std::ranges::find_if(
+      probes, [](const SentNdp& sent) { return sent.message.target == ip("2001:db8::1"); });
+  REQUIRE(probe != probes.end());
+  CHECK(probe->ip.source == IpAddress{});
+  CHECK(probe->ip.destination == ip("ff02::1:ff00:1"));
+  CHECK(probe->ethernet.destination == MacAddress{{0x33, 0x33, 0xff, 0, 0, 1}});
+  CHECK_FALSE(probe->message.mac.has_value());
   CHECK(state_of(bench, "2001:db8::1") == AddressState::tentative);
   bench.pass(990ms);
   CHECK(state_of(bench, "2001:db8::1") == AddressState::tentative);
-  bench.wire.sent.clear();
+  CHECK(bench.wire.sent.empty());
   bench.pass(20ms);
   CHECK(state_of(bench, "2001:db8::1") == AddressState::usable);
-  REQUIRE(bench.wire.sent.size() == 4);
-  const SentNdp announcement = sent_ndp(bench.wire.sent.back());
-  REQUIRE(announcement.ok);
-  CHECK_FALSE(announcement.message.is_solicitation);
-  CHECK_FALSE(announcement.message.solicited);
-  CHECK(announcement.message.override_known);
-  CHECK(announcement.ip.destination == ipv6_all_nodes);
-  CHECK(announcement.message.mac == (bench.wire.sent.back().link == 0 ? gateway_mac : other_mac));
+  const std::vector<SentNdp> announcements = take_ndp(bench.wire);
+  REQUIRE(announcements.size() == 4);
+  for (const SentNdp& announcement : announcements) {
+    CHECK_FALSE(announcement.message.is_solicitation);
+    CHECK_FALSE(announcement.message.solicited);
+    CHECK(announcement.message.override_known);
+    CHECK(announcement.ip.destination == ipv6_all_nodes);
+    CHECK(announcement.message.mac == (announcement.link == 0 ? gateway_mac : other_mac));
+  }
   bench.pass(1900ms);
-  CHECK(bench.wire.sent.size() == 4);
+  CHECK(bench.wire.sent.empty());
   bench.pass(200ms);
-  CHECK(bench.wire.sent.size() == 8);
+  CHECK(take_ndp(bench.wire).size() == 4);
   bench.pass(10s);
-  CHECK(bench.wire.sent.size() == 8);
+  CHECK(bench.wire.sent.empty());
 }
 
 TEST_CASE("a tentative address is neither answered for nor used") {
@@ -86,6 +85,7 @@ TEST_CASE("an address that another station has, or wants at the same time, is co
     CHECK(state_of(bench, "2001:db8::1") == AddressState::duplicate);
     CHECK(bench.count(Counter::drop_ndp_conflict) == 1);
     CHECK(bench.count(Counter::addresses_duplicate) == 1);
+    CHECK(bench.wire.duplicates == std::vector{ip("2001:db8::1")});
     for (int i = 0; i < 10; ++i) bench.pass(1s);
     bench.wire.sent.clear();
     bench.receive(ndp_frame(NdpFields{}));
@@ -96,6 +96,24 @@ TEST_CASE("an address that another station has, or wants at the same time, is co
     CHECK(state_of(bench, "2001:db8:7::1") == AddressState::usable);
     CHECK(bench.count(Counter::addresses_duplicate) == 1);
   }
+}
+
+TEST_CASE("the rightful owner of a duplicate address is a neighbour like any other") {
+  Bench6 bench(false);
+  REQUIRE(bench.host.add_interface_address(0, prefix("2001:db8::5/64"), bench.now) == AddressError::none);
+  bench.pass(1ms);
+  bench.receive(claim());
+  for (int i = 0; i < 10; ++i) bench.pass(1s);
+  bench.wire.sent.clear();
+  bench.receive(ndp_frame(
+      {.source = "2001:db8::1", .target = "2001:db8::5", .mac = other_mac, .ethernet_source = other_mac}));
+  REQUIRE(bench.wire.sent.size() == 1);
+  CHECK(bench.wire.sent[0].ethernet().destination == other_mac);
+  bench.receive(ip6_frame({.source = "2001:db8::1", .destination = "2001:db8::5", .payload = tcp_bytes()}));
+  CHECK(bench.ingress.segment_count == 1);
+  bench.ingress.segments[0].payload = Slice();
+  bench.receive(claim());
+  CHECK(bench.count(Counter::drop_ndp_conflict) == 1);
 }
 
 TEST_CASE("our own probe that comes back is no conflict") {
@@ -116,12 +134,13 @@ TEST_CASE("a station that claims an address in use is counted and met by one def
   // Also who merely speaks from it.
   bench.receive(ndp_frame({.source = "2001:db8::1", .target = "2001:db8::9", .ethernet_source = other_mac}));
   CHECK(bench.count(Counter::drop_ndp_conflict) == 3);
-  REQUIRE(bench.wire.sent.size() == 1);
-  CHECK(sent_ndp(bench.wire.sent[0]).message.target == ip("2001:db8::1"));
-  CHECK(sent_ndp(bench.wire.sent[0]).message.override_known);
+  const std::vector<SentNdp> defence = take_ndp(bench.wire);
+  REQUIRE(defence.size() == 1);
+  CHECK(defence[0].message.target == ip("2001:db8::1"));
+  CHECK(defence[0].message.override_known);
   bench.pass(11s);
   bench.receive(claim());
-  CHECK(bench.wire.sent.size() == 2);
+  CHECK(take_ndp(bench.wire).size() == 1);
   CHECK(state_of(bench, "2001:db8::1") == AddressState::usable);
   CHECK(bench.host.neighbors().size() == 0);
 }

@@ -60,6 +60,12 @@ TEST_CASE("a link-local neighbour's echo request is answered on the link that it
   CHECK(bench.wire.sent[0].link == 1);
   CHECK(sent_ndp(bench.wire.sent[0]).message.target == ip("fe80::2"));
   CHECK(sent_ndp(bench.wire.sent[0]).ip.source == link_local_of(other_mac));
+  Frame from_afar = ip6_frame({.source = "2001:4860::8",
+                               .destination = text_of(link_local_of(gateway_mac)),
+                               .next_header = 58,
+                               .payload = icmp6_bytes(echo_request, 0, {})});
+  bench.receive(from_afar);
+  CHECK(bench.count(Counter::drop_ip_reverse_path) == 1);
   bench.receive(request, 0);  // an address of the other link
   CHECK(bench.wire.sent.size() == 1);
 }
