@@ -70,6 +70,14 @@ bool is_pci_address(const std::string& device) {
   return false;
 }
 
+std::string kernel_interface(const std::string& device) {
+  constexpr std::string_view key = ",iface=";
+  const std::size_t at = device.find(key);
+  if (!(device.starts_with("net_af_packet") || is_af_xdp(device)) || at == std::string::npos) return "";
+  const std::string rest = device.substr(at + key.size());
+  return rest.substr(0, rest.find(','));
+}
+
 std::string device_name(const std::string& device) {
   return device.substr(0, device.find(','));
 }
@@ -77,8 +85,11 @@ std::string device_name(const std::string& device) {
 std::expected<std::unique_ptr<Port>, std::string> Port::open(const PortOptions& options,
                                                              std::span<rte_mempool* const> pools) {
   std::unique_ptr<Port> port(new Port(options));  // tidy: allow(new) main thread, before the workers
-  for (const auto step : {0, 1, 2}) {
-    const auto done = step == 0 ? port->probe() : step == 1 ? port->configure(pools) : port->set_mtu();
+  for (const auto step : {0, 1, 2, 3}) {
+    const auto done = step == 0   ? port->probe()
+                      : step == 1 ? port->configure(pools)
+                      : step == 2 ? port->set_mtu()
+                                  : port->join_multicast();
     if (!done) return std::unexpected(fmt::format("port {}: {}", options.name, done.error()));
   }
   remember_port(*port);
@@ -164,6 +175,16 @@ std::expected<void, std::string> Port::set_mtu() {
   return {};
 }
 
+/// Devices of the kernel here; those of DPDK when they are started.
+std::expected<void, std::string> Port::join_multicast() {
+  const std::string interface = kernel_interface(options_.device);
+  if (!options_.receives_multicast || interface.empty()) return {};
+  auto joined = LinkMulticast::receive_all(interface);
+  if (!joined) return std::unexpected(joined.error());
+  multicast_.emplace(std::move(*joined));
+  return {};
+}
+
 Port::Port(PortOptions options) : options_(std::move(options)) {}
 
 Port::~Port() {
@@ -197,6 +218,14 @@ std::expected<void, std::string> Port::start() {
     return std::unexpected(fmt::format("port {} does not start: {}", options_.name, rte_strerror(-error)));
   }
   started_ = error == 0;
+  if (started_ && options_.receives_multicast && !multicast_) {
+    // Devices without a filter, as memif and ring, do not know the call and need none.
+    const int multicast = rte_eth_allmulticast_enable(id_);
+    if (multicast != 0 && multicast != -ENOTSUP) {
+      return std::unexpected(
+          fmt::format("port {} does not receive multicast: {}", options_.name, rte_strerror(-multicast)));
+    }
+  }
   gate_open_.store(started_, std::memory_order_release);
   return {};
 }

@@ -14,10 +14,12 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "dataplane/link_multicast.h"
 #include "dataplane/net/address.h"
 
 struct rte_mbuf;
@@ -31,6 +33,7 @@ struct PortOptions {
   std::uint16_t mtu = 0;                 ///< 0: as the device has it
   std::uint16_t queue_pairs_wanted = 1;  ///< one a worker
   std::uint16_t descriptors = 512;       ///< of each queue; the device may want another number
+  bool receives_multicast = false;       ///< IPv6 looks for neighbours by it
 };
 
 /// What the device does, as the log and `byway workers` show it.
@@ -52,6 +55,8 @@ struct PortInfo {
 [[nodiscard]] inline bool is_af_xdp(const std::string& device) {
   return device.starts_with("net_af_xdp");
 }
+/// The interface of the kernel that an AF_PACKET or AF_XDP device takes over; empty for others.
+[[nodiscard]] std::string kernel_interface(const std::string& device);
 /// Names the part of `device` before its arguments: "net_memif0".
 [[nodiscard]] std::string device_name(const std::string& device);
 
@@ -109,9 +114,11 @@ class Port {
   [[nodiscard]] std::expected<void, std::string> probe();
   [[nodiscard]] std::expected<void, std::string> configure(std::span<rte_mempool* const> pools);
   [[nodiscard]] std::expected<void, std::string> set_mtu();
+  [[nodiscard]] std::expected<void, std::string> join_multicast();
 
   PortOptions options_;
   PortInfo info_;
+  std::optional<LinkMulticast> multicast_;
   std::uint16_t id_ = 0;
   bool probed_ = false;
   bool started_ = false;

@@ -58,6 +58,7 @@ Worker::~Worker() = default;
 void Worker::configure() {
   const Instant now = shared_.clock.now();
   host_.set_announcing(options_.index == 0);
+  host_.set_duplicate_detection(options_.detects_duplicates);
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     const LinkSetup& link = shared_.links[i];
     Lane& lane = lanes_[i];
@@ -173,6 +174,13 @@ void Worker::undeliverable(const net::IcmpError& error, Instant now) {
   const std::uint8_t* tcp = error.transport.data();  // two TCP ports and the sequence number
   const tcp::FlowKey flow{error.source, error.destination, net::load_be16(tcp), net::load_be16(tcp + 2)};
   stack_.on_delivery_error({flow, tcp::Seq{net::load_be32(tcp + 4)}, is_hard(error.kind)}, now);
+}
+
+void Worker::address_is_duplicate(net::LinkIndex link, const net::IpAddress& address) {
+  const std::uint32_t count = duplicate_count_.load(std::memory_order_relaxed);
+  if (count == duplicates_.size()) return;
+  duplicates_[count] = {link, address};
+  duplicate_count_.store(count + 1, std::memory_order_release);
 }
 
 std::uint32_t Worker::deliver_events(Instant now) {

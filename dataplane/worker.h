@@ -57,10 +57,20 @@ struct WorkerShared {
   std::atomic<std::uint32_t> drained_count{0};
 };
 
+/// An IPv6 address that was found to be another station's.
+struct DuplicateAddress {
+  net::LinkIndex link = 0;
+  net::IpAddress address;
+};
+/// Most of them that are kept to be told of. Whoever has more has the same mistake in all.
+inline constexpr std::size_t duplicates_kept_max = 32;
+
 struct WorkerOptions {
   std::uint32_t index = 0;
   PollMode poll = PollMode::adaptive;
   tcp::StackOptions stack;
+  /// IPv6 addresses of ports are used when nobody else was found to have them, not at once.
+  bool detects_duplicates = true;
   /// Chain nodes of ropes: a segment in a queue takes one, the copy of the send queue that is on its way
   /// another.
   std::uint32_t slices = 65'536;
@@ -90,6 +100,10 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   /// ended, or at `deadline`. A second call with an earlier deadline hurries.
   void drain(Instant deadline) { drain_deadline_ns_.store(deadline.ns, std::memory_order_release); }
   [[nodiscard]] bool has_ended() const { return ended_.load(std::memory_order_acquire); }
+  /// Any thread: the first duplicates_kept_max duplicates, in the order in which they were found.
+  [[nodiscard]] std::span<const DuplicateAddress> duplicates() const {
+    return std::span(duplicates_).first(duplicate_count_.load(std::memory_order_acquire));
+  }
   /// On the worker's thread (commands): what it works with.
   [[nodiscard]] tcp::Stack& stack() { return stack_; }
   [[nodiscard]] net::Host& host() { return host_; }
@@ -131,6 +145,7 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   // net::FrameSink
   bool transmit(net::LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload) override;
   void undeliverable(const net::IcmpError& error, Instant now) override;
+  void address_is_duplicate(net::LinkIndex link, const net::IpAddress& address) override;
   // tcp::RouteSource
   [[nodiscard]] std::optional<tcp::Route> route_to(const net::IpAddress& remote) const override;
   [[nodiscard]] bool is_home(const tcp::FlowKey& flow) const override;
@@ -153,6 +168,8 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   Instant round_began_;
   std::uint32_t rounds_until_check_ = 0;
   std::uint32_t frames_until_check_ = 0;
+  std::array<DuplicateAddress, duplicates_kept_max> duplicates_;  ///< entries do not change once they count
+  std::atomic<std::uint32_t> duplicate_count_{0};
   bool found_work_ = false;  ///< in the last round
   bool draining_ = false;
   bool drained_ = false;

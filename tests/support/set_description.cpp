@@ -29,10 +29,19 @@ std::optional<Number> number(std::string_view text) {
   return value;
 }
 
-std::optional<shm::IpAddress> ipv4_address(const std::string& text) {
+std::optional<shm::IpAddress> ip_address(const std::string& text) {
   in_addr address{};
-  if (::inet_pton(AF_INET, text.c_str(), &address) != 1) return std::nullopt;
-  return shm::IpAddress::from_ipv4(ntohl(address.s_addr));
+  if (::inet_pton(AF_INET, text.c_str(), &address) == 1)
+    return shm::IpAddress::from_ipv4(ntohl(address.s_addr));
+  shm::IpAddress ipv6{};
+  if (::inet_pton(AF_INET6, text.c_str(), ipv6.bytes) != 1) return std::nullopt;
+  return ipv6;
+}
+
+/// An IPv6 address has brackets where a port follows.
+std::string without_brackets(const std::string& text) {
+  const bool has = text.size() > 2 && text.front() == '[' && text.back() == ']';
+  return has ? text.substr(1, text.size() - 2) : text;
 }
 
 /// "key=value" in two; the key is empty where there is no '='.
@@ -51,13 +60,13 @@ Checked read_listener(const Words& words, SetDescription& set) {
   listener.tcp_port = *tcp_port;
   for (std::size_t index = 3; index < words.size(); ++index) {
     const auto [key, value] = key_and_value(words[index]);
-    const auto address = ipv4_address(value);
+    const auto address = ip_address(value);
     if (key == "address" && address) {
       listener.addresses.push_back(*address);
     } else if (key == "hostname") {
       listener.hostname = value;
     } else {
-      return wrong("a listener takes address=IPV4 and hostname=NAME, not " + words[index]);
+      return wrong("a listener takes address=IP and hostname=NAME, not " + words[index]);
     }
   }
   set.policy.listeners.push_back(std::move(listener));
@@ -75,11 +84,11 @@ Checked read_backend(const Words& words, SetDescription& set) {
       continue;
     }
     if (word == "balance=round_robin") continue;
-    const std::size_t colon = word.find(':');
-    const auto address = ipv4_address(word.substr(0, colon));
+    const std::size_t colon = word.rfind(':');
+    const auto address = ip_address(without_brackets(word.substr(0, colon)));
     const auto tcp_port =
         colon == std::string::npos ? std::nullopt : number<std::uint16_t>(word.substr(colon + 1));
-    if (!address || !tcp_port) return wrong("an endpoint is IPV4:TCP_PORT, not " + word);
+    if (!address || !tcp_port) return wrong("an endpoint is IP:TCP_PORT, not " + word);
     shm::EndpointSpec endpoint;
     endpoint.address = *address;
     endpoint.tcp_port = *tcp_port;

@@ -14,7 +14,8 @@ namespace {
 std::string text_of(const net::IpAddress& ip, std::uint16_t tcp_port) {
   char text[net::address_text_max];
   const std::size_t size = net::write_address(ip, text);
-  return fmt::format("{}:{}", std::string_view(text, size), tcp_port);
+  const std::string_view address(text, size);
+  return ip.is_v4() ? fmt::format("{}:{}", address, tcp_port) : fmt::format("[{}]:{}", address, tcp_port);
 }
 
 /// Collects the connections of one worker, on its thread, without allocating.

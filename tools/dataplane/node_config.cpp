@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "control/shm/control_page.h"
+#include "dataplane/net/address_text.h"
+#include "dataplane/net/ipv6_address.h"
 #include "dataplane/port.h"
 #include "tools/dataplane/device_text.h"
 #include "tools/dataplane/principals.h"
@@ -14,6 +16,11 @@ namespace byway::tools {
 namespace {
 
 constexpr std::size_t port_name_bytes_max = 32;
+
+/// Whether a network holds an address of its own version.
+bool holds(const net::Prefix& network, const net::IpAddress& address) {
+  return network.address.is_v4() == address.is_v4() && network.contains(address);
+}
 
 /// Reads one file; `config_` is filled as far as it is right.
 class NodeReader {
@@ -66,6 +73,10 @@ class NodeReader {
             [&](const YAML::Node& item, const std::string& where) { read_address(item, where, port); });
       }
       port.mtu = static_cast<std::uint16_t>(section.number("mtu", mtu_min, mtu_max).value_or(0));
+      if (port.mtu != 0 && port.mtu < net::ipv6_mtu_min && has_ipv6(port)) {
+        section.report("mtu", fmt::format("{}: with an IPv6 address at least {} are needed", port.mtu,
+                                          net::ipv6_mtu_min));
+      }
       config_.ports.push_back(std::move(port));
     });
   }
@@ -105,7 +116,8 @@ class NodeReader {
     if (!text) return;
     const auto prefix = net::parse_prefix(*text);
     if (!prefix) {
-      problems_.add(node, fmt::format("{}: `{}` is no IPv4 address with prefix length, such as 10.0.0.1/24",
+      problems_.add(node, fmt::format("{}: `{}` is no IP address with prefix length, such as 10.0.0.1/24 or "
+                                      "2001:db8::1/64",
                                       path, *text));
       return;
     }
@@ -121,7 +133,26 @@ class NodeReader {
     port.addresses.push_back(*prefix);
   }
 
+  static bool has_ipv6(const PortConfig& port) {
+    return std::ranges::any_of(port.addresses, [](const net::Prefix& own) { return !own.address.is_v4(); });
+  }
+
+  static std::string why_unusable_ipv6(const net::Prefix& prefix) {
+    constexpr unsigned bits_min = 16;
+    constexpr unsigned small_network_bits = 127;  // between two routers (RFC 6164)
+    const net::IpAddress& address = prefix.address;
+    if (prefix.bits < bits_min) return "has a prefix shorter than 16 bits; /64 is usual";
+    if (net::is_unspecified(address) || net::is_ipv6_loopback(address) || net::is_ipv6_multicast(address))
+      return "cannot be the address of a host";
+    if (net::is_link_local(address))
+      return "is link-local; a port with another IPv6 address has one by itself";
+    if (prefix.bits < small_network_bits && prefix.is_network())
+      return "is the address of all routers of its network (RFC 4291 2.6.1); another in it is wanted";
+    return "";
+  }
+
   static std::string why_unusable(const net::Prefix& prefix) {
+    if (!prefix.address.is_v4()) return why_unusable_ipv6(prefix);
     if (prefix.bits < net::v4_prefix_offset + 8) return "has a prefix shorter than 8 bits; /24 is usual";
     if (net::is_martian_source(prefix.address.v4())) return "cannot be the address of a host";
     const auto broadcast = prefix.v4_broadcast();
@@ -134,7 +165,7 @@ class NodeReader {
   void check_overlap(const YAML::Node& node, const std::string& path, const net::Prefix& prefix,
                      const PortConfig& other) {
     for (const net::Prefix& theirs : other.addresses) {
-      if (theirs.contains(prefix.address) || prefix.contains(theirs.address)) {
+      if (holds(theirs, prefix.address) || holds(prefix, theirs.address)) {
         problems_.add(
             node,
             fmt::format("{}: its network overlaps with one of port `{}`; each network belongs to one port",
@@ -146,27 +177,55 @@ class NodeReader {
   void read_routes(bool ports_are_right) {
     root_.list(
         "routes", 0, net::routes_max - net::links_max, [&](const YAML::Node& node, const std::string& path) {
-          Section section(problems_, node, path, {"to", "via"});
-          if (!section.require("to", "a network such as 0.0.0.0/0")) return;
+          Section section(problems_, node, path, {"to", "via", "port"});
+          if (!section.require("to", "a network such as 0.0.0.0/0 or ::/0")) return;
           if (!section.require("via", "the address of a router on a port's network")) return;
           const auto to_text = section.text("to");
           const auto via_text = section.text("via");
           if (!to_text || !via_text) return;
           const auto to = net::parse_prefix(*to_text);
-          const auto via = net::parse_ipv4(*via_text);
-          if (!to)
-            section.report("to", fmt::format("`{}` is no network; 0.0.0.0/0 is the default route", *to_text));
+          const auto via = net::parse_address(*via_text);
+          if (!to) {
+            section.report(
+                "to", fmt::format("`{}` is no network; 0.0.0.0/0 is the default route, ::/0 that of IPv6",
+                                  *to_text));
+          }
           if (to && !to->is_network()) {
             section.report(
                 "to",
                 fmt::format("{} has bits set behind its prefix; a network such as 10.2.0.0/16 is wanted",
                             *to_text));
           }
-          if (!via) section.report("via", fmt::format("`{}` is no IPv4 address", *via_text));
+          if (!via) section.report("via", fmt::format("`{}` is no IP address", *via_text));
           if (!to || !to->is_network() || !via) return;
-          if (ports_are_right) check_route(section, net::IpAddress::from_v4(*via), *to, *via_text);
-          config_.routes.push_back({*to, net::IpAddress::from_v4(*via)});
+          if (to->address.is_v4() != via->is_v4()) {
+            section.report("via", fmt::format("{} and {} are of different IP versions", *to_text, *via_text));
+            return;
+          }
+          const auto port = ports_are_right ? read_route_port(section, *via) : std::nullopt;
+          if (ports_are_right) check_route(section, *via, *to, *via_text);
+          config_.routes.push_back({*to, *via, port});
         });
+  }
+
+  /// A link-local address is one on each link, so its port has to be said.
+  std::optional<net::LinkIndex> read_route_port(Section& section, const net::IpAddress& via) {
+    if (!net::is_link_local(via)) {
+      if (section.find("port").IsDefined())
+        section.report("port", "is for a link-local `via`; that of others follows from their network");
+      return std::nullopt;
+    }
+    if (!section.require("port", "the name of the port on which a link-local `via` is reached"))
+      return std::nullopt;
+    const auto name = section.text("port");
+    if (!name) return std::nullopt;
+    const auto port = std::ranges::find(config_.ports, *name, &PortConfig::name);
+    if (port == config_.ports.end()) {
+      section.report("port", fmt::format("there is no port `{}`", *name));
+      return std::nullopt;
+    }
+    if (!has_ipv6(*port)) section.report("port", fmt::format("port `{}` has no IPv6 address", *name));
+    return static_cast<net::LinkIndex>(port - config_.ports.begin());
   }
 
   /// Networks of ports and routes stand in one table of the data plane.
@@ -189,12 +248,13 @@ class NodeReader {
 
   void check_route(Section& section, const net::IpAddress& via, const net::Prefix& to,
                    const std::string& via_text) {
-    bool on_link = false;
-    std::uint8_t link_bits = 0;
+    const bool is_said = net::is_link_local(via);
+    bool on_link = is_said;
+    std::uint8_t link_bits = is_said ? std::uint8_t{128} : std::uint8_t{0};
     for (const PortConfig& port : config_.ports) {
       for (const net::Prefix& network : port.addresses) {
-        on_link = on_link || network.contains(via);
-        if (network.contains(via)) link_bits = std::max(link_bits, network.bits);
+        on_link = on_link || holds(network, via);
+        if (holds(network, via)) link_bits = std::max(link_bits, network.bits);
         if (network.address == via)
           section.report("via", fmt::format("{} is this node's own address", via_text));
         if (network.bits == to.bits && network.contains(to.address)) {
@@ -206,7 +266,7 @@ class NodeReader {
     if (!on_link) section.report("via", fmt::format("{} is in no network of a port", via_text));
     for (const RouteConfig& other : config_.routes) {
       if (other.to == to) section.report("to", "has a route already");
-      if (on_link && other.to.contains(via) && other.to.bits > link_bits) {
+      if (on_link && holds(other.to, via) && other.to.bits > link_bits) {
         section.report("via", fmt::format("a route above leads to {} through another router; one that is "
                                           "reached directly is wanted",
                                           via_text));

@@ -47,6 +47,7 @@ struct PortConfig {
 struct RouteConfig {
   net::Prefix to;
   net::IpAddress via;
+  std::optional<net::LinkIndex> port;  ///< position in `ports`, for a link-local `via`
 };
 
 struct NodeConfig {

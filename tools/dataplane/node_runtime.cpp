@@ -4,7 +4,9 @@
 #include <sys/random.h>
 
 #include <algorithm>
+#include <array>
 
+#include "dataplane/net/address_text.h"
 #include "tools/dataplane/least_privilege.h"
 #include "tools/dataplane/listen_plan.h"
 
@@ -86,12 +88,20 @@ std::expected<void, std::string> NodeRuntime::open_ports() {
     options.mtu = wanted.mtu;
     options.queue_pairs_wanted = static_cast<std::uint16_t>(worker_count());
     options.descriptors = descriptors_per_queue;
+    options.receives_multicast =
+        std::ranges::any_of(wanted.addresses, [](const net::Prefix& own) { return !own.address.is_v4(); });
     auto port = Port::open(options, raw);
     if (!port) return std::unexpected(port.error());
     ports_.push_back(std::move(*port));
+    const std::uint16_t mtu = ports_.back()->info().mtu;
+    if (options.receives_multicast && mtu < net::ipv6_mtu_min) {
+      return std::unexpected(fmt::format("port {}: its MTU is {}, and IPv6 needs at least {}", wanted.name,
+                                         mtu, net::ipv6_mtu_min));
+    }
     shared_->links.push_back({ports_.back().get(), wanted.addresses});
   }
-  for (const RouteConfig& route : config_.routes) shared_->routes.push_back({route.to, route.via});
+  for (const RouteConfig& route : config_.routes)
+    shared_->routes.push_back({route.to, route.via, route.port});
   for (std::uint32_t i = 0; i < worker_count(); ++i) {
     auto mailbox = Mailbox::create(fmt::format("mail{}", i));
     if (!mailbox) return std::unexpected(mailbox.error());
@@ -137,6 +147,16 @@ std::expected<void, std::string> NodeRuntime::run(const MakeWorkerParts& make_pa
 void NodeRuntime::tick(const std::function<void(const std::string&)>& log) {
   for (const auto& port : ports_) {
     if (port->retry_link()) log(fmt::format("port {}: connected", port->name()));
+  }
+  if (workers_.empty()) return;
+  // All workers find the same.
+  const std::span<const DuplicateAddress> duplicates = workers_.front()->duplicates();
+  for (; duplicates_told_ < duplicates.size(); ++duplicates_told_) {
+    const DuplicateAddress& duplicate = duplicates[duplicates_told_];
+    std::array<char, net::address_text_max> text;
+    const std::size_t size = net::write_address(duplicate.address, text.data());
+    log(fmt::format("port {}: {} belongs to another station there and is not used",
+                    ports_[duplicate.link]->name(), std::string_view(text.data(), size)));
   }
 }
 

@@ -72,6 +72,7 @@ class NodeRuntime {
 
   NodeConfig config_;
   bool huge_pages_ = false;
+  std::size_t duplicates_told_ = 0;
   bool running_ = false;
   std::optional<TscClock> clock_;
   std::optional<Steering> steering_;

@@ -83,6 +83,8 @@ void ProxyApplication::change_addresses(std::span<const net::IpAddress> wanted, 
   compare_sorted<net::IpAddress>(
       addresses_, wanted,
       [&](const net::IpAddress& gone) {
+        // Nobody is connected to one that another station has; when it comes again, it is looked for again.
+        if (!host_->owns(gone)) return host_->remove_address(gone);
         retired_.push_back({gone, now + drain_longest_ + address_retirement});
       },
       [&](const net::IpAddress& come) {

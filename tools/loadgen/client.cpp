@@ -13,6 +13,13 @@ namespace {
 /// Connections opened in one round: a burst of SYNs that every peer's backlog takes.
 constexpr std::uint32_t opens_per_round_max = 64;
 
+/// An address as Host says it (RFC 3986 3.2.2).
+std::string host_of(const net::IpAddress& ip) {
+  char text[net::address_text_max];
+  const std::string address(text, net::write_address(ip, text));
+  return ip.is_v4() ? address : fmt::format("[{}]", address);
+}
+
 l7::Method method_of(const Scenario& scenario) {
   return l7::recognise_method(scenario.method);
 }
@@ -183,10 +190,7 @@ Client::~Client() {
 
 bool Client::start(Instant now) {
   now_ = now;
-  char address[net::address_text_max];
-  const std::string host = scenario_.host.empty()
-                               ? std::string(address, net::write_address(scenario_.target.ip, address))
-                               : scenario_.host;
+  const std::string host = scenario_.host.empty() ? host_of(scenario_.target.ip) : scenario_.host;
   std::string text = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: byway-loadgen\r\nAccept: */*\r\n",
                                  scenario_.method, scenario_.path, host);
   // RFC 9110 8.6: methods that have a meaning for content say that there is none.

@@ -77,10 +77,16 @@ std::expected<std::unique_ptr<Generator>, std::string> Generator::create(const O
   if (!buffers) return std::unexpected(buffers.error());
   generator->buffers_ = std::make_unique<BufferPool>(std::move(*buffers));
 
+  const bool is_ipv6 = !options.address.address.is_v4();
   rte_mempool* const pools[] = {generator->buffers_->raw()};
-  auto port = Port::open({.name = "load", .device = options.device}, pools);
+  auto port = Port::open({.name = "load", .device = options.device, .receives_multicast = is_ipv6}, pools);
   if (!port) return std::unexpected(port.error());
   generator->port_ = std::move(*port);
+
+  if (is_ipv6 && generator->port_->info().mtu < net::ipv6_mtu_min) {
+    return std::unexpected(fmt::format("--device: its MTU is {}, and IPv6 needs at least {}",
+                                       generator->port_->info().mtu, net::ipv6_mtu_min));
+  }
 
   auto mailbox = Mailbox::create("loadgen");
   if (!mailbox) return std::unexpected(mailbox.error());
@@ -89,14 +95,15 @@ std::expected<std::unique_ptr<Generator>, std::string> Generator::create(const O
   shared.links.push_back({generator->port_.get(), {options.address}});
   shared.mailboxes.push_back(std::move(*mailbox));
   if (!options.gateway.empty()) {
-    shared.routes.push_back(
-        {net::Prefix::from_v4({0}, 0), net::IpAddress::from_v4(*net::parse_ipv4(options.gateway))});
+    const net::IpAddress gateway = *net::parse_address(options.gateway);
+    shared.routes.push_back({gateway.is_v4() ? net::Prefix::from_v4({0}, 0) : net::Prefix{}, gateway});
   }
   WorkerOptions worker;
   worker.poll = options.busy_poll ? PollMode::busy : PollMode::adaptive;
   // Room for connections in TIME-WAIT beside those in use (connections that are opened anew).
   worker.stack.sockets_max = 2 * options.scenario.connections + 1024;
   worker.stack.secret = random_secret();
+  worker.detects_duplicates = false;  // the first connections are opened at once
   worker.slices = std::max<std::uint32_t>(65'536, 4 * options.scenario.connections);
   generator->worker_ = std::make_unique<Worker>(
       worker, shared, *generator->buffers_, application,

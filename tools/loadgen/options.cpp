@@ -28,16 +28,21 @@ struct Texts {
 
 std::expected<net::SocketAddress, std::string> socket_address(const std::string& text) {
   const auto colon = text.rfind(':');
-  const auto ip = net::parse_ipv4(text.substr(0, colon));
+  const std::string host = text.substr(0, colon);
+  const bool is_bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  const auto v4 = net::parse_ipv4(host);
+  const auto ip = is_bracketed ? net::parse_ipv6(host.substr(1, host.size() - 2))
+                  : v4         ? std::optional(net::IpAddress::from_v4(*v4))
+                               : std::nullopt;
   unsigned long tcp_port = 0;
   if (colon != std::string::npos && colon + 1 < text.size() && text.size() - colon <= 6 &&
       text.find_first_not_of("0123456789", colon + 1) == std::string::npos) {
     tcp_port = std::stoul(text.substr(colon + 1));
   }
   if (!ip || tcp_port == 0 || tcp_port > 65'535) {
-    return std::unexpected(fmt::format("{}: not ADDRESS:PORT, as in 10.0.0.1:80", text));
+    return std::unexpected(fmt::format("{}: not ADDRESS:PORT, as in 10.0.0.1:80 or [2001:db8::1]:80", text));
   }
-  return net::SocketAddress{net::IpAddress::from_v4(*ip), static_cast<std::uint16_t>(tcp_port)};
+  return net::SocketAddress{*ip, static_cast<std::uint16_t>(tcp_port)};
 }
 
 void add_common(CLI::App& app, Options& options, Texts& texts) {
@@ -45,7 +50,8 @@ void add_common(CLI::App& app, Options& options, Texts& texts) {
          "--device", options.device,
          "port: PCI address or vdev, e.g. net_memif0,role=client,socket=/run/m.sock,socket-abstract=no")
       ->required();
-  app.add_option("--address", texts.address, "own address with prefix, e.g. 10.0.0.2/24")->required();
+  app.add_option("--address", texts.address, "own address with prefix, e.g. 10.0.0.2/24 or 2001:db8::2/64")
+      ->required();
   app.add_option("--gateway", options.gateway, "next hop for other networks");
   app.add_option("--cpu", options.cpu, "CPU that the worker runs on")->capture_default_str();
   app.add_option("--memory", options.memory_mib, "MiB for packet buffers")
@@ -57,7 +63,8 @@ void add_common(CLI::App& app, Options& options, Texts& texts) {
 void add_client(CLI::App& client, Options& options, Texts& texts) {
   Scenario& scenario = options.scenario;
   add_common(client, options, texts);
-  client.add_option("--target", texts.target, "where requests go, ADDRESS:PORT")->required();
+  client.add_option("--target", texts.target, "where requests go, ADDRESS:PORT, [ADDRESS]:PORT for IPv6")
+      ->required();
   client.add_option("--host", scenario.host, "Host field, instead of the target's address");
   client.add_option("--path", scenario.path, "path and query")->capture_default_str();
   client.add_option("--method", scenario.method, "GET, POST, …")->capture_default_str();
@@ -107,7 +114,8 @@ std::expected<void, std::string> check_request(const Scenario& scenario) {
 std::expected<void, std::string> convert(const Texts& texts, Options& options) {
   const auto address = net::parse_prefix(texts.address);
   if (!address)
-    return std::unexpected(fmt::format("--address {}: not ADDRESS/LENGTH, as in 10.0.0.2/24", texts.address));
+    return std::unexpected(
+        fmt::format("--address {}: not ADDRESS/LENGTH, as in 10.0.0.2/24 or 2001:db8::2/64", texts.address));
   options.address = *address;
   const std::vector<unsigned> cpus = allowed_cpus();
   if (std::ranges::find(cpus, options.cpu) == cpus.end()) {
@@ -117,10 +125,10 @@ std::expected<void, std::string> convert(const Texts& texts, Options& options) {
         fmt::format("--cpu {}: not a CPU that this process may use; those are {}", options.cpu, choice));
   }
   if (!options.gateway.empty()) {
-    const auto gateway = net::parse_ipv4(options.gateway);
-    if (!gateway) return std::unexpected(fmt::format("--gateway {}: not an IPv4 address", options.gateway));
-    const auto ip = net::IpAddress::from_v4(*gateway);
-    if (ip == address->address || !address->contains(ip))
+    const auto gateway = net::parse_address(options.gateway);
+    if (!gateway) return std::unexpected(fmt::format("--gateway {}: not an IP address", options.gateway));
+    if (*gateway == address->address || gateway->is_v4() != address->address.is_v4() ||
+        !address->contains(*gateway))
       return std::unexpected(
           fmt::format("--gateway {}: not a neighbour in the network of {}", options.gateway, texts.address));
   }
@@ -128,6 +136,10 @@ std::expected<void, std::string> convert(const Texts& texts, Options& options) {
     auto target = socket_address(texts.target);
     if (!target) return std::unexpected("--target " + target.error());
     options.scenario.target = *target;
+    if (target->ip.is_v4() != address->address.is_v4()) {
+      return std::unexpected(
+          fmt::format("--target {}: not of the IP version of {}", texts.target, texts.address));
+    }
     if (options.gateway.empty() && !address->contains(target->ip)) {
       return std::unexpected(fmt::format("--target {}: not in the network of {}, and there is no --gateway",
                                          texts.target, texts.address));

@@ -204,3 +204,11 @@ TEST_CASE("a command is done when its last step is, and only one is under way") 
   CHECK((*mailbox)->is_command_done());
   CHECK((*mailbox)->post(command));
 }
+
+TEST_CASE("the interface that a device of the kernel takes over is among its arguments") {
+  CHECK(kernel_interface("net_af_packet0,iface=veth0,framesz=2048") == "veth0");
+  CHECK(kernel_interface("net_af_xdp1,start_queue=0,iface=eth1") == "eth1");
+  CHECK(kernel_interface("net_tap0,iface=byway0").empty());
+  CHECK(kernel_interface("net_memif0,role=client").empty());
+  CHECK(kernel_interface("0000:3b:00.0").empty());
+}

@@ -132,13 +132,69 @@ TEST_CASE("wrong values are named with their line and what would be right") {
 
 TEST_CASE("addresses must be those of a host, in networks that belong to one port each") {
   const auto with = [](const std::string& address) { return problem_of(replaced("10.0.0.1/24", address)); };
-  CHECK(mentions(with("10.0.0.1"),
-                 "4: ports[0].addresses[0]: `10.0.0.1` is no IPv4 address with prefix length"));
+  CHECK(
+      mentions(with("10.0.0.1"), "4: ports[0].addresses[0]: `10.0.0.1` is no IP address with prefix length"));
   CHECK(mentions(with("10.0.0.0/24"), "is the network itself"));
   CHECK(mentions(with("10.0.0.255/24"), "is the broadcast address"));
   CHECK(mentions(with("127.0.0.1/24"), "cannot be the address of a host"));
   CHECK(mentions(with("10.1.0.1/24"), "stands here twice"));
   CHECK(mentions(problem_of(replaced("192.168.0.1/30", "10.0.0.9/30")), "overlaps with one of port `edge`"));
+}
+
+TEST_CASE("a port may have addresses of both versions, several of each") {
+  const auto config = parse_node_config(
+      "ports: [{name: a, device: net_tap0, addresses: [10.0.0.1/24, '2001:DB8::1/64', 'fd00::1/48']}]\n"
+      "routes: [{to: 0.0.0.0/0, via: 10.0.0.2}, {to: '::/0', via: '2001:db8::2'}]\n");
+  REQUIRE(config.has_value());
+  REQUIRE(config->ports[0].addresses.size() == 3);
+  CHECK(config->ports[0].addresses[1] == net::parse_prefix("2001:db8::1/64"));
+  CHECK(config->routes[1].via == net::parse_address("2001:db8::2"));
+  CHECK_FALSE(config->routes[1].port.has_value());
+}
+
+TEST_CASE("IPv6 addresses must be those of a host, of more than its link, on a port wide enough") {
+  const auto with = [](const std::string& address) {
+    return problem_of(replaced("10.0.0.1/24", "'" + address + "'"));
+  };
+  CHECK(mentions(with("2001:db8::1"), "is no IP address with prefix length"));
+  CHECK(mentions(with("2001:db8::1/129"), "is no IP address with prefix length"));
+  CHECK(mentions(with("::ffff:10.0.0.1/128"), "is no IP address with prefix length"));
+  CHECK(mentions(with("2001:db8::/64"), "is the address of all routers of its network"));
+  CHECK(mentions(with("2001:db8::1/8"), "has a prefix shorter than 16 bits"));
+  CHECK(mentions(with("fe80::1/64"), "is link-local"));
+  for (const char* nobody : {"::/128", "::1/128", "ff02::1/64"})
+    CHECK(mentions(with(nobody), "cannot be the address of a host"));
+  const auto narrow = [](const std::string& mtu) {
+    return problem_of("ports: [{name: a, device: net_tap0, addresses: ['2001:db8::1/64'], mtu: " + mtu +
+                      "}]");
+  };
+  CHECK(mentions(narrow("1279"), "ports[0].mtu: 1279: with an IPv6 address at least 1280 are needed"));
+  CHECK(narrow("1280") == "none");
+  CHECK(mentions(problem_of("ports: [{name: a, device: net_tap0, addresses: ['2001:db8::1/64']},\n"
+                            "{name: b, device: net_tap1, addresses: ['2001:db8::2/48']}]"),
+                 "overlaps with one of port `a`"));
+}
+
+TEST_CASE("an IPv6 route names a router on a port's network, or a link-local one and its port") {
+  const std::string ports =
+      "ports: [{name: a, device: net_tap0, addresses: [10.0.0.1/24]},\n"
+      "{name: b, device: net_tap1, addresses: ['2001:db8::1/64']}]\n";
+  const auto with = [&](const std::string& route) {
+    return problem_of(ports + "routes: [{" + route + "}]\n");
+  };
+  CHECK(with("to: '::/0', via: '2001:db8::2'") == "none");
+  CHECK(with("to: '::/0', via: 'fe80::1', port: b") == "none");
+  CHECK(mentions(with("to: '::/0', via: 'fe80::1'"), "routes[0].port: is missing"));
+  CHECK(mentions(with("to: '::/0', via: 'fe80::1', port: c"), "there is no port `c`"));
+  CHECK(mentions(with("to: '::/0', via: 'fe80::1', port: a"), "port `a` has no IPv6 address"));
+  CHECK(mentions(with("to: '::/0', via: '2001:db8::2', port: b"), "is for a link-local `via`"));
+  CHECK(mentions(with("to: '::/0', via: 10.0.0.2"), "are of different IP versions"));
+  CHECK(mentions(with("to: '::/0', via: '2001:db8:1::2'"), "is in no network of a port"));
+  CHECK(mentions(with("to: '2001:db8::/64', via: '2001:db8::2'"), "is the network of port `b` itself"));
+  CHECK(mentions(with("to: '2001:db8:2::1/64', via: '2001:db8::2'"), "has bits set behind its prefix"));
+  const auto config = parse_node_config(ports + "routes: [{to: '::/0', via: 'fe80::1', port: b}]\n");
+  REQUIRE(config.has_value());
+  CHECK(config->routes[0].port == net::LinkIndex{1});
 }
 
 TEST_CASE("a device must be one that the gateway can drive, with what it needs") {
