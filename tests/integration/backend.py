@@ -141,6 +141,8 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 def main():
     if len(sys.argv) > 3:
         Handler.directory = pathlib.Path(sys.argv[3])
+    if ":" in sys.argv[1]:
+        Server.address_family = socket.AF_INET6
     server = Server((sys.argv[1], int(sys.argv[2])), Handler)
     print("listening", flush=True)
     server.serve_forever()

@@ -89,12 +89,12 @@ def workers(bed):
     return ask(bed, "workers")["workers"]
 
 
-def start_backend(bed, version, tcp_port, name=None):
-    """backend.py in the namespace of `version`; returns when it listens."""
+def start_backend(bed, version, tcp_port, name=None, address=None):
+    """backend.py in the namespace of `version`, on its address or the one given; returns when it listens."""
     name = name or f"backend-{version}"
     log = bed.directory / "logs" / f"{name}.log"
     log.unlink(missing_ok=True)
-    command = ["python3", str(pathlib.Path(__file__).with_name("backend.py")), BACKENDS[version], str(tcp_port), str(bed.directory)]
+    command = ["python3", str(pathlib.Path(__file__).with_name("backend.py")), address or BACKENDS[version], str(tcp_port), str(bed.directory)]
     process = bed.processes.start(name, bed.network.inside(version, command))
     bed.processes.wait_until(lambda: "listening" in log.read_text(), f"{name} listens", PATIENCE_SECONDS)
     return process

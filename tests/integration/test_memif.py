@@ -27,10 +27,10 @@ NODE = """\
 ports:
   - name: client
     device: {client}
-    addresses: [10.90.0.1/24]
+    addresses: [10.90.0.1/24, "fd00:90::1/64"]
   - name: origin
     device: {origin}
-    addresses: [10.90.1.1/24]
+    addresses: [10.90.1.1/24, "fd00:90:1::1/64"]
 poll: busy
 runtime_dir: {directory}
 """
@@ -39,6 +39,9 @@ listener default/demo/http 80
 backend default/origin:8080 10.90.1.2:8080
 route default/all prefix=/ to default/origin:8080=1
 """
+SET_IPV6 = SET.replace("10.90.1.2:8080", "[fd00:90:1::2]:8080")
+ORIGIN, CLIENT, TARGET = "10.90.1.2/24", "10.90.0.2/24", "10.90.0.1:80"
+ORIGIN_IPV6, CLIENT_IPV6, TARGET_IPV6 = "fd00:90:1::2/64", "fd00:90::2/64", "[fd00:90::1]:80"
 CONNECTIONS = 256
 # One of them hit the worker at a bad moment in one of three runs of this test, without the wait for workers.
 DEATHS = 20
@@ -71,16 +74,16 @@ class MemifBed(Bed):
     def memif(self, role, index, line):
         return f"net_memif{index},role={role},socket={self.directory}/{line}.sock,socket-abstract=no"
 
-    def start_origin(self):
+    def start_origin(self, address=ORIGIN):
         """Unless it runs."""
         if "origin" in self.processes.running:
             return
         self.processes.start("origin", [program("tools/loadgen/byway-loadgen"), "server", "--device", self.memif("client", 0, "origin"),
-                                               "--address", "10.90.1.2/24", "--port", "8080", "-c", str(2 * CONNECTIONS), "--adaptive"])
+                                               "--address", address, "--port", "8080", "-c", str(2 * CONNECTIONS), "--adaptive"])
 
-    def start_client(self, seconds, report):
+    def start_client(self, seconds, report, address=CLIENT, target=TARGET):
         return self.processes.start("client", [program("tools/loadgen/byway-loadgen"), "client", "--device", self.memif("client", 0, "client"),
-                                               "--address", "10.90.0.2/24", "--target", "10.90.0.1:80", "-c", str(CONNECTIONS), "--warm-up", "0",
+                                               "--address", address, "--target", target, "-c", str(CONNECTIONS), "--warm-up", "0",
                                                "-d", str(seconds), "--adaptive", "--json", str(report)])
 
     def kill(self, name):
@@ -92,11 +95,11 @@ class MemifBed(Bed):
         return len(self.processes.log_tail(name).splitlines())
 
 
-def serves(bed):
+def serves(bed, *addresses):
     """A client of its own that runs to its end; its report."""
     report = bed.directory / "report.json"
     report.unlink(missing_ok=True)
-    code = bed.start_client(1, report).wait(timeout=PATIENCE_SECONDS)
+    code = bed.start_client(1, report, *addresses).wait(timeout=PATIENCE_SECONDS)
     bed.processes.running.pop("client")
     assert report.exists(), f"exit code {code}\n{bed.processes.log_tail('client')}"
     return json.loads(report.read_text())
@@ -106,6 +109,18 @@ def test_a_client_and_an_origin_over_memif(bed):
     bed.start_origin()
     report = serves(bed)
     assert report["completed"] > 1000 and report["failed"] == 0, report
+
+
+def test_the_same_over_ipv6(bed):
+    bed.kill("origin")
+    bed.publish(SET_IPV6)
+    bed.start_origin(ORIGIN_IPV6)
+    try:
+        report = serves(bed, CLIENT_IPV6, TARGET_IPV6)
+        assert report["completed"] > 1000 and report["failed"] == 0, report
+    finally:
+        bed.kill("origin")
+        bed.publish(SET)
 
 
 def test_peers_that_die_under_load_do_not_take_the_data_plane_along(bed):
