@@ -35,11 +35,10 @@ std::uint16_t transport_checksum(const Outgoing& packet, const Rope& payload) {
 }
 
 /// What lies behind the IP headers of a frame, without padding.
-Slice ip_payload(RxFrame& frame, std::size_t header_bytes, std::size_t total_bytes) {
-  Slice payload = std::move(frame.bytes);
-  payload.remove_back(payload.size() - static_cast<Bytes>(ethernet_header_bytes + total_bytes));
-  payload.remove_front(static_cast<Bytes>(ethernet_header_bytes + header_bytes));
-  return payload;
+void take_payload(RxFrame& frame, std::size_t header_bytes, std::size_t total_bytes, Packet& packet) {
+  packet.payload = std::move(frame.bytes);
+  packet.payload.remove_back(packet.payload.size() - static_cast<Bytes>(ethernet_header_bytes + total_bytes));
+  packet.payload.remove_front(static_cast<Bytes>(ethernet_header_bytes + header_bytes));
 }
 
 /// Names of a connected IPv4 network itself, which no host has (RFC 1122 3.2.1.3).
@@ -116,17 +115,15 @@ DropReason Host::on_frame(RxFrame& frame, Instant now, Ingress& out) {
   if (!to_us && !view.ethernet.destination.is_multicast()) return DropReason::ethernet_not_for_us;
   if (view.kind == FrameKind::arp) return on_arp(view, frame, now);
 
-  return view.kind == FrameKind::ipv4 ? on_ipv4(view, frame, now, out) : on_ipv6(view, frame, now, out);
-}
+  if (view.kind == FrameKind::ipv6) return on_ipv6(view, frame, now, out);
 
-DropReason Host::on_ipv4(const FrameView& view, RxFrame& frame, Instant now, Ingress& out) {
   Packet& packet = out.segments[out.segment_count];
   packet.source = IpAddress::from_v4(view.ipv4.source);
   packet.destination = IpAddress::from_v4(view.ipv4.destination);
   packet.link = frame.link;
   packet.traffic_class = view.ipv4.traffic_class;
   if (const DropReason reason = admit(view, packet); reason != DropReason::none) return reason;
-  packet.payload = ip_payload(frame, view.ipv4.header_bytes, view.ipv4.total_bytes);
+  take_payload(frame, view.ipv4.header_bytes, view.ipv4.total_bytes, packet);
   DropReason reason = DropReason::ip_protocol;
   switch (static_cast<Protocol>(view.ipv4.protocol)) {
     case Protocol::tcp:
@@ -150,7 +147,7 @@ DropReason Host::on_ipv6(const FrameView& view, RxFrame& frame, Instant now, Ing
   packet.link = frame.link;
   packet.traffic_class = ip.traffic_class;
   if (ip.protocol == static_cast<std::uint8_t>(Protocol::icmpv6)) {
-    packet.payload = ip_payload(frame, ip.header_bytes, ip.total_bytes);
+    take_payload(frame, ip.header_bytes, ip.total_bytes, packet);
     const DropReason reason = on_icmpv6(view, packet, frame, now, out);
     packet.payload = Slice();
     return reason;
@@ -159,7 +156,7 @@ DropReason Host::on_ipv6(const FrameView& view, RxFrame& frame, Instant now, Ing
   if (ip.protocol != static_cast<std::uint8_t>(Protocol::tcp)) return DropReason::ip_protocol;
   // A connection does not know by which port it came, and a link-local address means another host on each.
   if (is_link_local(ip.source) || is_link_local(ip.destination)) return DropReason::ipv6_link_local;
-  packet.payload = ip_payload(frame, ip.header_bytes, ip.total_bytes);
+  take_payload(frame, ip.header_bytes, ip.total_bytes, packet);
   return take_segment(packet, frame.transport_checksum_verified, out);
 }
 
@@ -180,11 +177,13 @@ DropReason Host::admit(const FrameView& view, const Packet& packet) const {
   const bool is_martian =
       view.kind == FrameKind::ipv4 ? is_martian_source(view.ipv4.source) : is_unspecified(packet.source);
   if (is_martian || owns(packet.source)) return DropReason::ip_martian;
-  if (is_link_local(packet.source)) return DropReason::none;  // it cannot come from elsewhere
   // An answer would leave by another port than the question came in: a forged source, or a mistake in the
   // routes that would otherwise show as connections that hang (RFC 3704 2.2).
   const Route* back = routes_.find(packet.source);
-  if (back == nullptr || back->link != packet.link) return DropReason::ip_reverse_path;
+  if (back == nullptr || back->link != packet.link) {
+    // A link-local source is on the link that it came by.
+    return is_link_local(packet.source) ? DropReason::none : DropReason::ip_reverse_path;
+  }
   if (!back->gateway && is_network_or_broadcast(back->destination, packet.source)) {
     return DropReason::ip_martian;
   }
@@ -277,30 +276,32 @@ SendResult Host::send_by(LinkIndex link, const IpAddress& next_hop, const Outgoi
 std::size_t Host::write_headers(const Outgoing& packet, const Rope& payload, LinkIndex link,
                                 std::span<std::uint8_t, frame_header_bytes_max> out) const {
   BYWAY_ASSERT(packet.header.size() <= transport_header_bytes_max);
-  const EtherType type = packet.destination.is_v4() ? EtherType::ipv4 : EtherType::ipv6;
+  const auto bytes = static_cast<std::uint16_t>(packet.header.size() + payload.size());
+  const bool is_v4 = packet.destination.is_v4();
+  const EtherType type = is_v4 ? EtherType::ipv4 : EtherType::ipv6;
   const EthernetHeader ethernet{{}, links_[link].mac, static_cast<std::uint16_t>(type)};
   ethernet.write(out.data());
-  std::uint8_t* const ip = out.data() + ethernet_header_bytes;
-  std::uint8_t* const transport = ip + write_ip_header(packet, packet.header.size() + payload.size(), ip);
+  std::uint8_t* transport = out.data() + ethernet_header_bytes;
+  if (is_v4) [[likely]] {
+    Ipv4Header ip;
+    ip.source = packet.source.v4();
+    ip.destination = packet.destination.v4();
+    ip.protocol = packet.protocol;
+    ip.traffic_class = packet.traffic_class;
+    ip.payload_bytes = bytes;
+    ip.write(transport);
+    transport += ipv4_header_bytes;
+  } else {
+    const Ipv6Header ip{packet.source,        packet.destination, packet.protocol,
+                        packet.traffic_class, packet.hop_limit,   bytes};
+    ip.write(transport);
+    transport += ipv6_header_bytes;
+  }
   if (!packet.header.empty()) std::memcpy(transport, packet.header.data(), packet.header.size());
   if (packet.protocol == Protocol::tcp) {
     store_be16(transport + tcp_checksum_offset, transport_checksum(packet, payload));
   }
   return static_cast<std::size_t>(transport - out.data()) + packet.header.size();
-}
-
-std::size_t Host::write_ip_header(const Outgoing& packet, std::size_t payload_bytes, std::uint8_t* out) {
-  if (!packet.destination.is_v4()) {
-    const Ipv6Header header{packet.source,    packet.destination,
-                            packet.protocol,  packet.traffic_class,
-                            packet.hop_limit, static_cast<std::uint16_t>(payload_bytes)};
-    header.write(out);
-    return ipv6_header_bytes;
-  }
-  const Ipv4Header header{packet.source.v4(), packet.destination.v4(), packet.protocol, packet.traffic_class,
-                          static_cast<std::uint16_t>(payload_bytes)};
-  header.write(out);
-  return ipv4_header_bytes;
 }
 
 bool Host::transmit(LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload) {

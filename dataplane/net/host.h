@@ -139,7 +139,6 @@ class Host final : private NeighborOutput {
 
   void drop(DropReason reason) { counters_.add(counter_of(reason)); }
   [[nodiscard]] DropReason on_frame(RxFrame& frame, Instant now, Ingress& out);
-  [[nodiscard]] DropReason on_ipv4(const FrameView& view, RxFrame& frame, Instant now, Ingress& out);
   [[nodiscard]] DropReason on_ipv6(const FrameView& view, RxFrame& frame, Instant now, Ingress& out);
   /// Whether the packet may be for us at all: addresses and the way that it came.
   [[nodiscard]] DropReason admit(const FrameView& view, const Packet& packet) const;
@@ -186,8 +185,6 @@ class Host final : private NeighborOutput {
   [[nodiscard]] bool transmit(LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload);
   [[nodiscard]] std::size_t write_headers(const Outgoing& packet, const Rope& payload, LinkIndex link,
                                           std::span<std::uint8_t, frame_header_bytes_max> out) const;
-  [[nodiscard]] static std::size_t write_ip_header(const Outgoing& packet, std::size_t payload_bytes,
-                                                   std::uint8_t* out);
   /// Our own address on `link`: that of the network of `towards`, else the first of its version that was
   /// given to the link. A link-local one only towards such.
   [[nodiscard]] const IpAddress* interface_address(LinkIndex link, const IpAddress& towards) const;
