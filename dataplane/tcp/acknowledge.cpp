@@ -16,14 +16,17 @@ bool Connection::on_acknowledgment(Context& context, const SegmentView& segment,
     return false;
   }
   if (persisting_ && !user_gone_) progress_at_ = now;  // RFC 9293 3.8.6.1: a closed window is no failure
-  if (segment.ack > send_.una || (segment.ack == send_.una && flight_ != nullptr)) {
+  if (segment.ack > send_.una || flight_ != nullptr) {
     on_ack(context, segment, now);
+  } else if (probe_unsettled_ || segment.options.sack_count > 0) {
+    on_late_dsack(context, segment);
   }
   if (segment.ack == send_.una && state_ != State::closed) update_send_window(segment, now);
   return true;
 }
 
-/// An ACK of snd_una or of what is behind it.
+/// An ACK of something new, or while something is in flight: an old one may still have news of holes
+/// (RFC 6675 5).
 void Connection::on_ack(Context& context, const SegmentView& segment, Instant now) {
   Delivery delivery;
   delivery.flight = in_flight();
@@ -35,12 +38,16 @@ void Connection::on_ack(Context& context, const SegmentView& segment, Instant no
     if (segment.options.sack_count > 0 && sack_permitted_) take_sack(context, segment, delivery, now);
     if (is_duplicate) note_duplicate(delivery);
     measure_round_trip(segment, delivery, now);
+    if (probe_unsettled_ && delivery.advances) answer_for_probe(context, delivery);
     if (flight_->is_quiet() && !delivery.has_dsack && !has_congestion_echo(segment)) {
       if (delivery.advances) grow_window(delivery, now);
     } else {
       repair(context, segment, delivery, now);
     }
-    if (flight_->sent.empty()) release_flight(context);
+    if (flight_->sent.empty()) {
+      probe_unsettled_ = flight_->probe_out && flight_->probe_was_retransmission;
+      release_flight(context);
+    }
   }
   restart_loss_timers(delivery, now);
   if (!delivery.advances) return;
@@ -56,7 +63,7 @@ bool Connection::advance(Context& context, const SegmentView& segment, Delivery&
   queue_.acknowledge(segment.ack - send_.una - (fin_acknowledged ? 1u : 0u));
   send_.una = segment.ack;
   if (send_.nxt < send_.una) send_.nxt = send_.una;  // the octet of a window probe that the peer took
-  backoffs_ = 0;
+  if (flight_ == nullptr) backoffs_ = 0;
   progress_at_ = now;
   if (send_.una >= queueful_end_) begin_queueful(now);
   if (flight_ == nullptr) return fin_acknowledged;
@@ -79,7 +86,7 @@ bool Connection::advance(Context& context, const SegmentView& segment, Delivery&
 /// RFC 2018 3: what has arrived behind holes.
 void Connection::take_sack(Context& context, const SegmentView& segment, Delivery& delivery, Instant now) {
   const SackInput input =
-      read_sack(segment.options, send_.una, send_.nxt, send_.una - std::max(send_.wnd_max, 1u));
+      read_sack(segment.options, segment.ack, send_.una, send_.nxt, send_.una - std::max(send_.wnd_max, 1u));
   if (input.ignored > 0) context.count(CounterIndex::sack_blocks_ignored, input.ignored);
   delivery.has_dsack = input.has_dsack;
   delivery.dsack = input.dsack;
@@ -156,6 +163,7 @@ void Connection::grow_window(const Delivery& delivery, Instant now) {
 /// (RFC 7323 4.2).
 void Connection::measure_round_trip(const SegmentView& segment, const Delivery& delivery, Instant now) {
   if (delivery.rtt != 0) {
+    backoffs_ = 0;  // Karn: only what was sent once shows how long an answer takes (RFC 9293 3.8.1)
     rack_path_.add_rtt(delivery.rtt, micros(now));
     if (send_.una < flight_->rtt_round_end) return;
     flight_->rtt_round_end = send_.nxt;
@@ -168,13 +176,15 @@ void Connection::measure_round_trip(const SegmentView& segment, const Delivery& 
 void Connection::measure_by_timestamp(const SegmentView& segment, Instant now) {
   if (!uses_timestamps_ || !segment.options.has_timestamps || segment.options.timestamps.echo == 0) return;
   const std::uint32_t age_ms = timestamp(now) - segment.options.timestamps.echo;
-  if (age_ms < rto_max / 1ms) rtt_.add_sample(std::chrono::milliseconds(age_ms));
+  if (age_ms >= rto_max / 1ms) return;
+  backoffs_ = 0;
+  rtt_.add_sample(std::chrono::milliseconds(age_ms));
 }
 
 /// RFC 6298 5.2 and 5.3.
 void Connection::restart_loss_timers(const Delivery& delivery, Instant now) {
   if (in_flight() > 0) {
-    if (delivery.advances) retransmit_at_ = now + rtt_.rto();
+    if (delivery.advances) retransmit_at_ = now + rtt_.rto(backoffs_);
     if (delivery.advances || delivery.sacks) schedule_probe(now);
   } else if (delivery.advances) {
     retransmit_at_ = Instant::never();

@@ -66,7 +66,7 @@ class Connection {
   void open_passive(const Opening& opening, const SegmentView& syn, Instant now);
   /// As open_passive, but a SYN-ACK has gone out already without a trace of it (syn_cookie.h), with
   /// `opening.iss`. The ACK that shows so is the next segment.
-  void open_from_cookie(const Context& context, const Opening& opening, const SegmentView& syn, Instant now);
+  void open_from_cookie(Context& context, const Opening& opening, const SegmentView& syn, Instant now);
 
   // ---- Segments (input.cpp, output.cpp) ----
   [[nodiscard]] InputResult on_segment(Context& context, const SegmentView& segment, Slice payload,
@@ -191,6 +191,7 @@ class Connection {
     bool duplicate = false;  ///< Without SACK: it shows that some segment has arrived.
     bool original = false;   ///< Some that has arrived was sent once.
     bool has_dsack = false;
+    bool ends_phase = false;  ///< It was the last of a repair.
   };
   [[nodiscard]] bool on_acknowledgment(Context& context, const SegmentView& segment, Instant now);
   void on_ack(Context& context, const SegmentView& segment, Instant now);
@@ -208,22 +209,27 @@ class Connection {
   // losses.cpp
   [[nodiscard]] Bytes pipe() const;  ///< What is in the network (RFC 6675 4).
   [[nodiscard]] bool has_congestion_echo(const SegmentView& segment) const;
-  void repair(Context& context, const SegmentView& segment, const Delivery& delivery, Instant now);
-  void detect_losses(Instant now);
+  void repair(Context& context, const SegmentView& segment, Delivery& delivery, Instant now);
+  void follow_phase(const Delivery& delivery, bool new_loss, Instant now);
+  /// True: something that had been sent again is lost once more.
+  bool detect_losses(Instant now);
   void detect_without_sack();
   [[nodiscard]] Micros reordering_window() const;
   void remember_for_undo();
-  void begin_reduction(Phase phase);
-  void begin_recovery(Context& context);
+  void begin_reduction(Phase phase, Instant now);
+  void begin_recovery(Context& context, Instant now);
   void begin_timeout_phase(Instant now);
   void end_phase();
-  void on_congestion_echo(Context& context, const Delivery& delivery);
+  void on_congestion_echo(Context& context, const Delivery& delivery, Instant now);
   void on_dsack(Context& context, const SackBlock& block);
+  void on_late_dsack(Context& context, const SegmentView& segment);
   [[nodiscard]] bool is_spurious(const SegmentView& segment, const Delivery& delivery);
+  [[nodiscard]] bool may_send_new(const SegmentView& segment) const;
+  void answer_for_probe(Context& context, const Delivery& delivery);
   void undo(Context& context);
   void schedule_probe(Instant now);
   void on_flight_timer(Context& context, Instant now);
-  void check_probe(Context& context, const Delivery& delivery);
+  void check_probe(Context& context, const Delivery& delivery, Instant now);
   // receive.cpp
   void on_payload(Context& context, const SegmentView& segment, Slice payload, Instant now);
   void note_congestion_mark(Context& context, const SegmentView& segment);
@@ -250,7 +256,7 @@ class Connection {
   void fill_header(Context& context, HeaderFields& header, Seq seq, std::uint8_t flags, Instant now,
                    WindowGrowth growth = WindowGrowth::allowed);
   void build_syn(Context& context, HeaderFields& header, Instant now);
-  void build_reset(Context& context, HeaderFields& header);
+  void build_reset(Context& context, HeaderFields& header, Instant now);
   [[nodiscard]] bool build_retransmission(Context& context, HeaderFields& header, Rope& payload, Instant now);
   [[nodiscard]] bool build_again(Context& context, HeaderFields& header, Rope& payload,
                                  SentSegments::Place at, Instant now);
@@ -321,7 +327,8 @@ class Connection {
   bool probe_owed_ : 1 = false;       ///< Of a closed window.
   bool tail_probe_owed_ : 1 = false;  ///< RFC 8985 7.
   bool sack_permitted_ : 1 = false;
-  bool has_dsack_ : 1 = false;  ///< dsack_ is to be reported.
+  bool has_dsack_ : 1 = false;        ///< dsack_ is to be reported.
+  bool probe_unsettled_ : 1 = false;  ///< A tail loss probe was the last that was acknowledged: loss or not?
   bool uses_ecn_ : 1 = false;
   bool ece_owed_ : 1 = false;  ///< RFC 3168 6.1.3: a mark came in, and no CWR since.
   bool cwr_owed_ : 1 = false;  ///< RFC 3168 6.1.2: the next new data says that the window came down.

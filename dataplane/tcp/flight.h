@@ -43,6 +43,9 @@ struct Flight {
   /// RFC 5682.
   enum class Frto : std::uint8_t { off, first_ack, second_ack };
   Frto frto = Frto::off;
+  std::uint8_t frto_new = 0;  ///< New segments that may still go before the second ACK.
+
+  Micros reduced_at = 0;  ///< When the window came down last.
 
   /// RFC 8985 7: a tail loss probe is out.
   bool probe_out = false;

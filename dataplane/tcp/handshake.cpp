@@ -24,7 +24,7 @@ void Connection::open_passive(const Opening& opening, const SegmentView& syn, In
   learn_from_syn(syn, now);
 }
 
-void Connection::open_from_cookie(const Context& context, const Opening& opening, const SegmentView& syn,
+void Connection::open_from_cookie(Context& context, const Opening& opening, const SegmentView& syn,
                                   Instant now) {
   open_passive(opening, syn, now);
   syn_owed_ = false;
@@ -146,6 +146,7 @@ InputResult Connection::on_syn_sent(Context& context, const SegmentView& segment
 InputResult Connection::on_repeated_syn(Context& context, const SegmentView& segment, Slice payload,
                                         Instant now) {
   if (!segment.has(flag::ack)) {  // our SYN-ACK was lost, or crosses this on its way
+    if (uses_timestamps_ && !fails_paws(segment, now)) remember_timestamp(segment, now);
     syn_owed_ = true;
     signal(signal::output);
     return InputResult::taken;

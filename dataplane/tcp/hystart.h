@@ -29,12 +29,13 @@ class HyStart {
       current_ = none;
       samples_ = 0;
     }
+    const bool was_css = css_;  // this ACK still grows the window as before
     if (rtt != 0) {
       current_ = std::min(current_, rtt);
       if (samples_ < UINT8_MAX) ++samples_;
       if (samples_ >= samples_min) judge();
     }
-    return css_ ? Advice::slow : Advice::grow;
+    return was_css ? Advice::slow : Advice::grow;
   }
 
  private:

@@ -173,7 +173,7 @@ void Connection::remember_timestamp(const SegmentView& segment, Instant now) {
 void Connection::on_reset(Context& context, const SegmentView& segment, Instant now) {
   if (segment.seq != receive_.nxt) {
     context.count(CounterIndex::drop_bad_reset);
-    challenge(context, now);
+    if (segment.seq < receive_.edge) challenge(context, now);
     return;
   }
   end(context, state_ == State::syn_received && active_ ? StreamEnd::refused : StreamEnd::reset);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "dataplane/tcp/connection.h"
+#include "dataplane/tcp/sack_input.h"
 
 namespace byway::tcp {
 
@@ -15,6 +16,8 @@ namespace {
 constexpr Nanoseconds probe_ack_delay_max = 50ms;
 /// A probe sooner than this would be for a late timer, not for a loss.
 constexpr Nanoseconds probe_delay_min = 2ms;
+/// RFC 5682 2.1, step 2b.
+constexpr std::uint8_t frto_new_segments = 2;
 
 }  // namespace
 
@@ -33,53 +36,64 @@ bool Connection::has_congestion_echo(const SegmentView& segment) const {
 // ---- What an ACK says about losses -----------------------------------------------------------------------
 
 /// An ACK while not everything is in order.
-void Connection::repair(Context& context, const SegmentView& segment, const Delivery& delivery, Instant now) {
+void Connection::repair(Context& context, const SegmentView& segment, Delivery& delivery, Instant now) {
   Flight& flight = *flight_;
   if (delivery.has_dsack) on_dsack(context, delivery.dsack);
-  check_probe(context, delivery);
+  check_probe(context, delivery, now);
   if (is_spurious(segment, delivery)) undo(context);
-  if (flight.phase != Phase::open && send_.una >= flight.recover) end_phase();
+  // What came down for a mark goes on until something behind the CWR is acknowledged: marks before it are the
+  // same ones (RFC 3168 6.1.2).
+  const Seq end = flight.phase == Phase::reduced ? flight.recover + 1 : flight.recover;
+  if (flight.phase != Phase::open && send_.una >= end) {
+    end_phase();
+    delivery.ends_phase = true;
+  }
   const Bytes lost_before = flight.sent.lost();
-  detect_losses(now);
+  const bool lost_again = detect_losses(now);
   const bool new_loss = flight.sent.lost() > lost_before;
-  if (has_congestion_echo(segment)) on_congestion_echo(context, delivery);
-  if (flight.sent.lost() > 0) begin_recovery(context);
-  switch (flight.phase) {
+  if (has_congestion_echo(segment)) on_congestion_echo(context, delivery, now);
+  if (flight.sent.lost() > 0) begin_recovery(context, now);
+  if (lost_again && flight.phase == Phase::recovery) {  // RFC 5681 4.3: losses in a second round trip
+    flight.can_undo = false;
+    begin_reduction(Phase::recovery, now);
+  }
+  follow_phase(delivery, new_loss, now);
+  signal(signal::output);
+}
+
+/// The window after this ACK.
+void Connection::follow_phase(const Delivery& delivery, bool new_loss, Instant now) {
+  switch (flight_->phase) {
     case Phase::open:
-      if (delivery.advances) grow_window(delivery, now);
+      if (delivery.advances && !delivery.ends_phase) grow_window(delivery, now);
       break;
     case Phase::reduced:
     case Phase::recovery:
-      congestion_.set_window(flight.prr.on_ack(delivery.octets, pipe(), congestion_.threshold(), mss_,
-                                               delivery.advances && !new_loss));
+      congestion_.set_window(flight_->prr.on_ack(delivery.octets, pipe(), congestion_.threshold(), mss_,
+                                                 delivery.advances && !new_loss));
       break;
     case Phase::timeout:
       if (delivery.advances || delivery.sacks) grow_window(delivery, now);
       break;
   }
-  signal(signal::output);
 }
 
-void Connection::detect_losses(Instant now) {
+bool Connection::detect_losses(Instant now) {
   Flight& flight = *flight_;
-  if (flight.sent.empty()) return;
+  if (flight.sent.empty()) return false;
   if (!sack_permitted_) {
     detect_without_sack();
-    return;
+    return false;
   }
-  if (flight.sent.sacked() == 0 && flight.sent.retransmitted_out() == 0) return;
-  const Micros wait = flight.rack.detect(flight.sent, reordering_window(), micros(now));
-  if (wait > 0) {
-    flight.set_timer(Flight::Timer::reordering, now + std::chrono::microseconds(wait));
+  if (flight.sent.sacked() == 0 && flight.sent.retransmitted_out() == 0) return false;
+  const RackState::Verdict verdict =
+      flight.rack.detect(flight.sent, reordering_window(), flight.reduced_at, micros(now));
+  if (verdict.wait > 0) {
+    flight.set_timer(Flight::Timer::reordering, now + std::chrono::microseconds(verdict.wait));
   } else if (flight.timer == Flight::Timer::reordering) {
     flight.stop_timer();
   }
-}
-
-Micros Connection::reordering_window() const {
-  const bool is_certain = flight_->phase == Phase::recovery || flight_->phase == Phase::timeout ||
-                          flight_->sent.sacked_count() >= duplicate_threshold;
-  return rack_path_.reordering_window(static_cast<Micros>(rtt_.srtt() / 1us), is_certain);
+  return verdict.lost_again;
 }
 
 /// RFC 6582 3.2: the third duplicate shows the first segment as lost, and in recovery each partial ACK the
@@ -96,6 +110,12 @@ void Connection::detect_without_sack() {
   if (is_partial || is_third) flight.sent.set_state(first, SentSegment::State::lost);
 }
 
+Micros Connection::reordering_window() const {
+  const bool is_certain = flight_->phase == Phase::recovery || flight_->phase == Phase::timeout ||
+                          flight_->sent.sacked_count() >= duplicate_threshold;
+  return rack_path_.reordering_window(static_cast<Micros>(rtt_.srtt() / 1us), is_certain);
+}
+
 // ---- Phases ----------------------------------------------------------------------------------------------
 
 /// Keeps what undo() would bring back.
@@ -109,17 +129,19 @@ void Connection::remember_for_undo() {
 }
 
 /// The window is to come down, once a round trip.
-void Connection::begin_reduction(Phase phase) {
+void Connection::begin_reduction(Phase phase, Instant now) {
   Flight& flight = *flight_;
-  remember_for_undo();
+  if (flight.phase == Phase::open) remember_for_undo();
   flight.phase = phase;
+  flight.reduced_at = micros(now);
+  cwr_owed_ = uses_ecn_;  // RFC 3168 6.1.2: whatever the reason
   flight.recover = send_.nxt;
   congestion_.on_congestion(in_flight(), mss_);
   flight.prr.start(in_flight());
   congestion_.set_window(flight.prr.on_ack(0, pipe(), congestion_.threshold(), mss_, false));
 }
 
-void Connection::begin_recovery(Context& context) {
+void Connection::begin_recovery(Context& context, Instant now) {
   Flight& flight = *flight_;
   if (flight.phase == Phase::recovery || flight.phase == Phase::timeout) return;
   context.count(CounterIndex::fast_retransmits);
@@ -127,7 +149,7 @@ void Connection::begin_recovery(Context& context) {
     flight.phase = Phase::recovery;
     return;
   }
-  begin_reduction(Phase::recovery);
+  begin_reduction(Phase::recovery, now);
 }
 
 /// RFC 6298 5.4 to 5.6, RFC 8985 6.3: what has been out for long enough is lost, and slow start sends it
@@ -148,6 +170,8 @@ void Connection::begin_timeout_phase(Instant now) {
   flight.probe_out = false;
   flight.duplicates = 0;
   flight.stop_timer();
+  flight.reduced_at = micros(now);
+  cwr_owed_ = uses_ecn_;
   congestion_.on_timeout(in_flight(), mss_, is_first);
   // RFC 2018 8: a receiver that has SACKed the first octets that it has not acknowledged has let go of them.
   if (flight.sent.front().state == SentSegment::State::sacked) {
@@ -169,14 +193,14 @@ void Connection::end_phase() {
 }
 
 /// RFC 3168 6.1.2: as for a loss, at most once a round trip, and the peer is told (CWR).
-void Connection::on_congestion_echo(Context& context, const Delivery& delivery) {
+void Connection::on_congestion_echo(Context& context, const Delivery& delivery, Instant now) {
   if (flight_->phase != Phase::open) return;
   context.count(CounterIndex::congestion_echoes_in);
   cwr_owed_ = true;
   if (flight_->sent.empty()) {
     congestion_.on_congestion(delivery.flight, mss_);
   } else {
-    begin_reduction(Phase::reduced);
+    begin_reduction(Phase::reduced, now);
   }
 }
 
@@ -210,15 +234,33 @@ bool Connection::is_spurious(const SegmentView& segment, const Delivery& deliver
     case Flight::Frto::off:
       return false;
     case Flight::Frto::first_ack:  // RFC 5682 3.1 step 2
-      flight.frto = delivery.advances && send_.una < flight.recover && queue_.unsent() > 0
+      flight.frto = delivery.advances && send_.una < flight.recover && may_send_new(segment)
                         ? Flight::Frto::second_ack
                         : Flight::Frto::off;
+      flight.frto_new = frto_new_segments;
       return false;
     case Flight::Frto::second_ack:  // step 3
       flight.frto = Flight::Frto::off;
       return delivery.original && (delivery.advances || delivery.sacks);
   }
   return false;
+}
+
+/// Whether there is new data, and room for it in the window that `segment` offers.
+bool Connection::may_send_new(const SegmentView& segment) const {
+  const std::uint32_t window = std::uint32_t{segment.window} << send_scale_;
+  return queue_.unsent() > 0 && segment.ack + window > send_.nxt;
+}
+
+/// A duplicate is reported when nothing is in flight any more.
+void Connection::on_late_dsack(Context& context, const SegmentView& segment) {
+  if (!sack_permitted_) return;
+  const SackInput input =
+      read_sack(segment.options, segment.ack, send_.una, send_.nxt, send_.una - std::max(send_.wnd_max, 1u));
+  if (!input.has_dsack) return;
+  context.count(CounterIndex::dsacks_in);
+  rack_path_.on_dsack(send_.una, send_.nxt);
+  probe_unsettled_ = false;
 }
 
 /// RFC 4015 3.1, 3.2.
@@ -265,7 +307,7 @@ void Connection::on_flight_timer(Context& context, Instant now) {
       return;
     case Flight::Timer::reordering:
       detect_losses(now);
-      if (flight.sent.lost() > 0) begin_recovery(context);
+      if (flight.sent.lost() > 0) begin_recovery(context, now);
       break;
     case Flight::Timer::probe:
       tail_probe_owed_ = true;
@@ -275,8 +317,17 @@ void Connection::on_flight_timer(Context& context, Instant now) {
   signal(signal::output);
 }
 
+/// The same, for a probe that was the last of its flight: now something behind it is acknowledged.
+void Connection::answer_for_probe(Context& context, const Delivery& delivery) {
+  probe_unsettled_ = false;
+  if (delivery.has_dsack || flight_->phase != Phase::open) return;
+  context.count(CounterIndex::probe_repairs);
+  congestion_.on_congestion(in_flight(), mss_);
+  cwr_owed_ = uses_ecn_;
+}
+
 /// RFC 8985 7.4.2: whether the probe repaired a loss, which the window has to answer for.
-void Connection::check_probe(Context& context, const Delivery& delivery) {
+void Connection::check_probe(Context& context, const Delivery& delivery, Instant now) {
   Flight& flight = *flight_;
   if (!flight.probe_out || send_.una < flight.probe_end) return;
   if (flight.probe_was_retransmission) {
@@ -284,7 +335,7 @@ void Connection::check_probe(Context& context, const Delivery& delivery) {
     if (send_.una > flight.probe_end && flight.phase == Phase::open && !delivery.has_dsack &&
         !flight.sent.empty()) {
       context.count(CounterIndex::probe_repairs);
-      begin_reduction(Phase::reduced);
+      begin_reduction(Phase::reduced, now);
     }
   }
   flight.probe_out = false;

@@ -11,7 +11,7 @@ bool Connection::next_segment(Context& context, HeaderFields& header, Rope& payl
   switch (state_) {
     case State::closed:
       if (!reset_owed_) return false;
-      build_reset(context, header);
+      build_reset(context, header, now);
       return true;
     case State::syn_sent:
     case State::syn_received:
@@ -96,13 +96,15 @@ void Connection::build_syn(Context& context, HeaderFields& header, Instant now) 
 }
 
 /// RFC 9293 3.10.5: <SEQ=SND.NXT><CTL=RST>; the ACK beside it does no harm and tells more.
-void Connection::build_reset(Context& context, HeaderFields& header) {
+void Connection::build_reset(Context& context, HeaderFields& header, Instant now) {
   reset_owed_ = false;
   context.count(CounterIndex::resets_out);
   header.seq = ack_seq();
   header.ack = receive_.nxt;
   header.flags = flag::rst | flag::ack;
   header.window = 0;
+  header.options.has_timestamps = uses_timestamps_;  // RFC 7323 3.2
+  header.options.timestamps = {timestamp(now), timestamp_recent_};
 }
 
 // ---- Data ------------------------------------------------------------------------------------------------
@@ -142,13 +144,17 @@ bool Connection::build_again(Context& context, HeaderFields& header, Rope& paylo
     return false;
   }
   const bool fin = at->bytes > length;
-  fill_header(context, header, first, fin ? flag::ack | flag::fin : flag::ack, now);
+  std::uint8_t flags = flag::ack;
+  if (first + length == data_end()) flags |= flag::psh;  // RFC 9293 3.9.1.2 (MUST-61)
+  if (fin) flags |= flag::fin;
+  fill_header(context, header, first, flags, now);
   add_sack(context, header, length);
   flight_->prr.on_sent(at->bytes);
   sent.set_sent_again(at, micros(now));
   context.count(CounterIndex::retransmitted_segments);
   ++retransmits_;
-  if (retransmit_at_.is_never()) retransmit_at_ = now + rtt_.rto(backoffs_);
+  // RFC 6675 6: the time for the first segment begins anew when it is sent again.
+  if (offset == 0 || retransmit_at_.is_never()) retransmit_at_ = now + rtt_.rto(backoffs_);
   last_sent_at_ = now;
   return true;
 }
@@ -176,6 +182,9 @@ bool Connection::build_tail_probe(Context& context, HeaderFields& header, Rope& 
 bool Connection::build_probe(Context& context, HeaderFields& header, Rope& payload, Instant now) {
   probe_owed_ = false;
   if (in_flight() > 0 || queue_.unsent() == 0) return false;
+  // The peer has answered what was sent last, so it owes progress from here on, however far apart probes are
+  // (RFC 9293 3.8.6.1, MUST-37).
+  if (progress_at_ >= last_sent_at_) progress_at_ = now;
   const Bytes length = std::min({queue_.unsent(), Bytes{mss_}, send_.wnd});
   context.count(CounterIndex::zero_window_probes);
   if (length > 0) return build_data(context, header, payload, length, now);
@@ -195,6 +204,8 @@ bool Connection::build_new(Context& context, HeaderFields& header, Rope& payload
   if (queue_.unsent() > 0) {
     // RFC 5681 4.1: after a pause the window says nothing about the path any more.
     if (in_flight() == 0 && now - last_sent_at_ > rtt_.rto()) congestion_.on_idle(mss_);
+    if (flight_ != nullptr && flight_->frto == Flight::Frto::second_ack && flight_->frto_new == 0)
+      return false;
     const Bytes length = sendable();
     return length > 0 && build_data(context, header, payload, length, now);
   }
@@ -297,6 +308,7 @@ void Connection::release_flight(Context& context) {
 void Connection::on_sent(Seq first, Seq end, Instant now) {
   flight_->sent.push({first, micros(now), static_cast<std::uint16_t>(end - first)});
   if (flight_->phase != Phase::open) flight_->prr.on_sent(end - first);
+  if (flight_->frto_new > 0) --flight_->frto_new;
   if (send_.max == send_.una && !persisting_) progress_at_ = now;
   send_.max = later(send_.max, end);
   if (retransmit_at_.is_never()) retransmit_at_ = now + rtt_.rto(backoffs_);  // RFC 6298 5.1

@@ -19,19 +19,22 @@ void RackState::on_delivered(const SentSegment& segment, bool echoed_before, Mic
   end_ = segment.end();
 }
 
-Micros RackState::detect(SentSegments& sent, Micros reordering_window, Micros now) const {
-  if (!has_sample_) return 0;
-  Micros longest = 0;
+RackState::Verdict RackState::detect(SentSegments& sent, Micros reordering_window, Micros since,
+                                     Micros now) const {
+  Verdict verdict;
+  if (!has_sample_) return verdict;
   for (SentSegments::Place at = sent.begin(); at; ++at) {
     if (at->state != SentSegment::State::out || !sent_after(sent_at_, end_, at->sent_at, at->end())) continue;
     const auto remaining = static_cast<std::int32_t>(at->sent_at + rtt_ + reordering_window - now);
     if (remaining <= 0) {
+      const bool is_after = static_cast<std::int32_t>(at->sent_at - since) >= 0;
+      verdict.lost_again = verdict.lost_again || (at->was_retransmitted() && is_after);
       sent.set_state(at, SentSegment::State::lost);
     } else {
-      longest = std::max(longest, static_cast<Micros>(remaining));
+      verdict.wait = std::max(verdict.wait, static_cast<Micros>(remaining));
     }
   }
-  return longest;
+  return verdict;
 }
 
 void RackState::mark_on_timeout(SentSegments& sent, Micros reordering_window, Micros now) const {

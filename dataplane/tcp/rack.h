@@ -88,9 +88,12 @@ class RackState {
   /// `segment` has just been acknowledged, cumulatively or by SACK (RFC 8985 6.2 steps 1 to 3).
   /// `echoed_before`: timestamps say that a transmission before its last one was acknowledged.
   void on_delivered(const SentSegment& segment, bool echoed_before, Micros now, RackPath& path);
-  /// Marks what is lost as such (RFC 8985 6.2 step 5). Returns how long until the next one would be, 0: none
-  /// waits.
-  [[nodiscard]] Micros detect(SentSegments& sent, Micros reordering_window, Micros now) const;
+  struct Verdict {
+    Micros wait = 0;          ///< Until the next one is lost; 0: none waits.
+    bool lost_again = false;  ///< One that had been sent again at or after `since` is.
+  };
+  /// Marks what is lost as such (RFC 8985 6.2 step 5).
+  [[nodiscard]] Verdict detect(SentSegments& sent, Micros reordering_window, Micros since, Micros now) const;
   /// RFC 8985 6.3: what a retransmission time-out shows as lost.
   void mark_on_timeout(SentSegments& sent, Micros reordering_window, Micros now) const;
   [[nodiscard]] Micros rtt() const { return rtt_; }

@@ -11,9 +11,10 @@ namespace byway::tcp {
 
 /// RFC 6298 2.1: before the first measurement.
 inline constexpr Nanoseconds rto_initial = 1s;
-/// RFC 6298 2.4 says 1 s; Linux uses 200 ms, and so do we: it is five times the delay of an ACK (40 ms here
-/// and there), so that no delayed ACK looks like a loss.
-inline constexpr Nanoseconds rto_min = 200ms;
+/// RFC 6298 2.4 says 1 s in all; Linux waits 200 ms beyond the round trip, and so do we: it is five times the
+/// delay of an ACK (40 ms here and there), so that no delayed ACK looks like a loss; and where the round trip
+/// hardly varies, a repair, which takes two of them, is not overtaken by the time-out.
+inline constexpr Nanoseconds rto_margin_min = 200ms;
 /// RFC 6298 5.7.
 inline constexpr Nanoseconds rto_after_lost_syn = 3s;
 /// RFC 6298 2.5: at least 60 s.
@@ -42,8 +43,8 @@ class RttEstimator {
   [[nodiscard]] Nanoseconds rto(std::uint32_t backoffs = 0) const {
     Nanoseconds base = lost_syn_ ? rto_after_lost_syn : rto_initial;
     if (has_sample()) {
-      const std::chrono::microseconds us(std::int64_t{srtt_us_} + 4 * std::int64_t{rttvar_us_});
-      base = std::clamp<Nanoseconds>(us, rto_min, rto_max);
+      const Nanoseconds margin = std::chrono::microseconds(4 * std::int64_t{rttvar_us_});
+      base = std::min<Nanoseconds>(srtt() + std::max(margin, rto_margin_min), rto_max);
     }
     return std::min<Nanoseconds>(base * (std::int64_t{1} << std::min(backoffs, 16u)), rto_max);
   }

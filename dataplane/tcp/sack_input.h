@@ -19,12 +19,12 @@ struct SackInput {
   SackBlock dsack{};
 };
 
-/// `ack`: what the segment acknowledges; `nxt`: what we send next; `oldest`: as far back as a DSACK may
-/// speak of.
-[[nodiscard]] inline SackInput read_sack(const Options& options, Seq ack, Seq nxt, Seq oldest) {
+/// `ack`: what the segment acknowledges; `una` and `nxt`: what is in flight; `oldest`: as far back as a DSACK
+/// may speak of.
+[[nodiscard]] inline SackInput read_sack(const Options& options, Seq ack, Seq una, Seq nxt, Seq oldest) {
   SackInput out;
   for (std::uint8_t i = 0; i < options.sack_count; ++i) {
-    const SackBlock& block = options.sack[i];
+    SackBlock block = options.sack[i];
     if (!(block.first < block.end) || block.end > nxt || block.first < oldest) {
       ++out.ignored;
       continue;
@@ -42,6 +42,8 @@ struct SackInput {
       ++out.ignored;
       continue;
     }
+    if (block.end <= una) continue;  // an ACK that was overtaken: known since
+    block.first = later(block.first, una);
     std::uint8_t at = out.count++;
     for (; at > 0 && block.first < out.blocks[at - 1].first; --at) out.blocks[at] = out.blocks[at - 1];
     out.blocks[at] = block;

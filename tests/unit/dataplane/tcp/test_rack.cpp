@@ -61,18 +61,18 @@ TEST_CASE("a segment is lost when one sent later by the reordering window has ar
   Path path(10);
   path.sack(5);
   // Segment 0 left 5 ms before the one that arrived, segment 4 1 ms before.
-  CHECK(path.rack.detect(path.sent, 5'001, path.at_ms(105)) == 4'001);
+  CHECK(path.rack.detect(path.sent, 5'001, path.start, path.at_ms(105)).wait == 4'001);
   CHECK(path.lost().empty());
-  static_cast<void>(path.rack.detect(path.sent, 5'000, path.at_ms(105)));
+  static_cast<void>(path.rack.detect(path.sent, 5'000, path.start, path.at_ms(105)).wait);
   CHECK(path.lost() == Lost{0});
-  static_cast<void>(path.rack.detect(path.sent, 0, path.at_ms(105)));
+  static_cast<void>(path.rack.detect(path.sent, 0, path.start, path.at_ms(105)).wait);
   CHECK(path.lost() == Lost{0, 1, 2, 3, 4});
 }
 
 TEST_CASE("what was sent after the newest that arrived is not lost, however long it takes") {
   Path path(10);
   path.sack(5);
-  CHECK(path.rack.detect(path.sent, 0, path.at_ms(900)) == 0);
+  CHECK(path.rack.detect(path.sent, 0, path.start, path.at_ms(900)).wait == 0);
   CHECK(path.lost() == Lost{0, 1, 2, 3, 4});
 }
 
@@ -83,7 +83,7 @@ TEST_CASE("of those sent at once the later in sequence left later") {
     path.sent.push({path.una + i * bytes, path.start, bytes});
   }
   path.sack(2);
-  static_cast<void>(path.rack.detect(path.sent, 0, path.start + rtt));
+  static_cast<void>(path.rack.detect(path.sent, 0, path.start, path.start + rtt).wait);
   CHECK(path.lost() == Lost{0, 1});
 }
 
@@ -99,31 +99,32 @@ TEST_CASE("the timer runs until the last of those that were overtaken would be l
   Path path(10);
   path.sack(5);
   const Micros now = path.at_ms(105);
-  CHECK(path.rack.detect(path.sent, 25'000, now) == 24'000);  // segment 4 left 1 ms before segment 5
-  CHECK(path.rack.detect(path.sent, 25'000, now + 23'999) == 1);
+  CHECK(path.rack.detect(path.sent, 25'000, path.start, now).wait ==
+        24'000);  // segment 4 left 1 ms before segment 5
+  CHECK(path.rack.detect(path.sent, 25'000, path.start, now + 23'999).wait == 1);
   CHECK(path.lost() == Lost{0, 1, 2, 3});
-  CHECK(path.rack.detect(path.sent, 25'000, now + 24'000) == 0);
+  CHECK(path.rack.detect(path.sent, 25'000, path.start, now + 24'000).wait == 0);
   CHECK(path.lost() == Lost{0, 1, 2, 3, 4});
 }
 
 TEST_CASE("before anything has arrived nothing is lost by time") {
   Path path(10);
-  CHECK(path.rack.detect(path.sent, 0, path.at_ms(5000)) == 0);
+  CHECK(path.rack.detect(path.sent, 0, path.start, path.at_ms(5000)).wait == 0);
   CHECK(path.lost().empty());
 }
 
 TEST_CASE("a lost retransmission is found by what was sent after it") {
   Path path(10);
   path.sack(5);
-  static_cast<void>(path.rack.detect(path.sent, 0, path.at_ms(105)));
+  static_cast<void>(path.rack.detect(path.sent, 0, path.start, path.at_ms(105)).wait);
   path.sent.set_sent_again(path.place(0), path.at_ms(106));
   REQUIRE(path.sent.make_room(path.blocks));
   path.sent.push({path.una + 10 * bytes, path.at_ms(107), bytes});
   path.sack(9, path.at_ms(109));
-  static_cast<void>(path.rack.detect(path.sent, 0, path.at_ms(109)));
+  static_cast<void>(path.rack.detect(path.sent, 0, path.start, path.at_ms(109)).wait);
   CHECK(path.place(0)->state == State::out);  // it left after segment 9
   path.sack(10, path.at_ms(207));
-  static_cast<void>(path.rack.detect(path.sent, 0, path.at_ms(207)));
+  static_cast<void>(path.rack.detect(path.sent, 0, path.start, path.at_ms(207)).wait);
   CHECK(path.place(0)->state == State::lost);
 }
 
@@ -135,7 +136,7 @@ TEST_CASE("an ACK that comes sooner than the shortest round trip is not for the 
     Path path(10);
     path.sent.set_sent_again(path.place(0), path.at_ms(50));
     path.sack(0, path.at_ms(50) + (is_too_soon ? rtt - 1 : rtt));
-    static_cast<void>(path.rack.detect(path.sent, 0, path.at_ms(150)));
+    static_cast<void>(path.rack.detect(path.sent, 0, path.start, path.at_ms(150)).wait);
     CHECK(path.lost().empty() == is_too_soon);
   }
 }
@@ -146,7 +147,7 @@ TEST_CASE("an ACK whose timestamp is older than the retransmission is not for it
     Path path(10);
     path.sent.set_sent_again(path.place(0), path.at_ms(50));
     path.sack(0, path.at_ms(200), echoed_before);
-    static_cast<void>(path.rack.detect(path.sent, 0, path.at_ms(200)));
+    static_cast<void>(path.rack.detect(path.sent, 0, path.start, path.at_ms(200)).wait);
     CHECK(path.lost().empty() == echoed_before);
   }
 }
@@ -155,7 +156,7 @@ TEST_CASE("neither rule is for what was sent once") {
   Path path(10);
   path.sack(5, path.at_ms(5) + 10, true);
   CHECK(path.rack.rtt() == 10);
-  static_cast<void>(path.rack.detect(path.sent, 0, path.at_ms(106)));
+  static_cast<void>(path.rack.detect(path.sent, 0, path.start, path.at_ms(106)).wait);
   CHECK(path.lost() == Lost{0, 1, 2, 3, 4});
 }
 
@@ -163,7 +164,7 @@ TEST_CASE("the newest that has arrived stays so when an older one arrives after 
   Path path(10);
   path.sack(5);
   path.sack(2, path.at_ms(106));
-  static_cast<void>(path.rack.detect(path.sent, 0, path.at_ms(500)));
+  static_cast<void>(path.rack.detect(path.sent, 0, path.start, path.at_ms(500)).wait);
   CHECK(path.lost() == Lost{0, 1, 3, 4});
 }
 

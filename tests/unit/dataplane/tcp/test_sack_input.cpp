@@ -17,7 +17,7 @@ SackInput read(std::initializer_list<std::pair<int, int>> blocks) {
     options.sack[options.sack_count++] = {base + static_cast<std::uint32_t>(first),
                                           base + static_cast<std::uint32_t>(end)};
   }
-  return read_sack(options, base, base + 10'000, base - 5'000);
+  return read_sack(options, base, base, base + 10'000, base - 5'000);
 }
 
 void check_block(const SackInput& input, std::uint8_t index, std::uint32_t first, std::uint32_t end) {
