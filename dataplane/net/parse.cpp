@@ -1,5 +1,7 @@
 #include "dataplane/net/parse.h"
 
+#include <memory>
+
 namespace byway::net {
 
 DropReason parse_frame(const RxFrame& frame, FrameView& out) {
@@ -13,13 +15,13 @@ DropReason parse_frame(const RxFrame& frame, FrameView& out) {
   switch (static_cast<EtherType>(out.ethernet.type)) {
     case EtherType::ipv4:
       out.kind = FrameKind::ipv4;
-      return parse_ipv4(packet, frame.ip_checksum_verified, out.ipv4);
+      return parse_ipv4(packet, frame.ip_checksum_verified, *std::construct_at(&out.ipv4));
     case EtherType::ipv6:
       out.kind = FrameKind::ipv6;
-      return parse_ipv6(packet, out.ipv6);
+      return parse_ipv6(packet, *std::construct_at(&out.ipv6));
     case EtherType::arp:
       out.kind = FrameKind::arp;
-      return ArpPacket::parse(packet, out.arp);
+      return ArpPacket::parse(packet, *std::construct_at(&out.arp));
   }
   return DropReason::ethernet_type;
 }

@@ -27,13 +27,17 @@ struct RxFrame {
 
 enum class FrameKind : std::uint8_t { arp, ipv4, ipv6 };
 
-/// A frame understood. `arp`, `ipv4` or `ipv6` holds by `kind`.
+/// A frame understood. `arp`, `ipv4` or `ipv6` holds by `kind`: clearing all of them for each frame is felt.
 struct FrameView {
+  FrameView() {}
+
   EthernetHeader ethernet;
   FrameKind kind = FrameKind::ipv4;
-  ArpPacket arp;
-  Ipv4View ipv4;
-  Ipv6View ipv6;
+  union {
+    ArpPacket arp;
+    Ipv4View ipv4;
+    Ipv6View ipv6;
+  };
 };
 
 /// Checks Ethernet, then ARP, IPv4 or IPv6 headers. ipv6_fragment: `out` holds as parse_ipv6
