@@ -78,7 +78,7 @@ void copy_payload(const Fragment& fragment, std::span<const std::uint8_t> frame,
 Slice whole_frame(Buffer* buffer, bool v4, std::uint16_t header_bytes, std::uint32_t payload_bytes) {
   std::uint8_t* frame = buffer->memory + fragment_header_bytes_max - header_bytes;
   std::uint8_t* ip = frame + ethernet_header_bytes;
-  const std::uint32_t ip_bytes = header_bytes - ethernet_header_bytes;
+  const std::size_t ip_bytes = header_bytes - ethernet_header_bytes;
   if (v4) {
     store_be16(ip + 2, static_cast<std::uint16_t>(ip_bytes + payload_bytes));
     store_be16(ip + 6, 0);  // neither offset nor flags

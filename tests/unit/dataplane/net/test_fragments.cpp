@@ -103,7 +103,8 @@ TEST_CASE("pieces of any cut, with duplicates among them, make the packet") {
     const Original original = round % 2 == 0 ? v4_packet(bytes) : v6_packet(bytes);
     std::vector<Piece> pieces;
     for (std::uint32_t first = 0; first < bytes;) {
-      const std::uint32_t end = std::min<std::uint32_t>(bytes, first + 24 + random() % 40 * 8);
+      const std::uint32_t end =
+          std::min<std::uint32_t>(bytes, first + 24 + static_cast<std::uint32_t>(random() % 40) * 8);
       pieces.push_back(piece_of(original, first, end, end < bytes));
       first = end;
     }
