@@ -125,6 +125,8 @@ std::uint32_t Worker::poll_ports(Instant now) {
     const std::uint16_t count = lane.port->rx_burst(lane.queue, burst);
     if (count == 0) continue;
     frames += count;
+    if (capture_ != nullptr) [[unlikely]]
+      show({burst.data(), count}, i, false);
     receive({burst.data(), count}, static_cast<net::LinkIndex>(i), now);
   }
   return frames;
@@ -253,14 +255,55 @@ void Worker::flush_ports() {
 
 void Worker::flush(Lane& lane) {
   if (!lane.is_open) {  // nobody is there: like a cable that is not plugged in
+    counters_.worker.add(WorkerCounter::tx_port_closed, lane.waiting);
     rte_pktmbuf_free_bulk(lane.backlog.data(), lane.waiting);
     lane.waiting = 0;
+    lane.shown = 0;
     return;
+  }
+  if (capture_ != nullptr) [[unlikely]] {
+    show({lane.backlog.data() + lane.shown, lane.waiting - lane.shown},
+         static_cast<std::size_t>(&lane - lanes_.data()), true);
+    lane.shown = lane.waiting;
   }
   const std::uint16_t taken = lane.port->tx_burst(lane.queue, {lane.backlog.data(), lane.waiting});
   lane.waiting -= taken;
+  lane.shown -= std::min<std::uint32_t>(lane.shown, taken);
   if (lane.waiting > 0 && taken > 0) {
     std::copy_n(lane.backlog.begin() + taken, lane.waiting, lane.backlog.begin());
+  }
+}
+
+// ---- capture ---------------------------------------------------------------------------------------------
+
+void Worker::set_capture(Capture* capture) {
+  capture_ = capture;
+  for (Lane& lane : lanes_) lane.shown = 0;
+}
+
+/// Frames as they come from a port, or as they are given to one for the first time. Not inlined: the loop
+/// keeps nothing of it but the branch.
+[[gnu::noinline]] void Worker::show(std::span<rte_mbuf* const> frames, std::size_t link, bool are_sent) {
+  const auto index = static_cast<net::LinkIndex>(link);
+  if (!capture_->wants(index, are_sent)) return;
+  const Instant now = shared_.clock.now();  // a round may be 100 us old
+  for (const rte_mbuf* frame : frames) {
+    const std::uint32_t bytes = rte_pktmbuf_pkt_len(frame);
+    const std::span<std::byte> scratch = capture_->scratch();
+    const auto wanted = std::min(bytes, static_cast<std::uint32_t>(scratch.size()));
+    const void* const start = rte_pktmbuf_read(frame, 0, wanted, scratch.data());
+    if (start == nullptr) continue;  // only a frame that is shorter than it says
+    const CapturedFrame captured{now, bytes, index, are_sent, {static_cast<const std::byte*>(start), wanted}};
+    switch (capture_->take(captured)) {
+      case CaptureOutcome::passed_over:
+        break;
+      case CaptureOutcome::kept:
+        counters_.worker.add(WorkerCounter::capture_frames);
+        break;
+      case CaptureOutcome::dropped:
+        counters_.worker.add(WorkerCounter::capture_dropped);
+        break;
+    }
   }
 }
 
@@ -288,8 +331,11 @@ void Worker::share_with_all(rte_mbuf* frame, net::LinkIndex link) {
   for (std::uint32_t worker = 0; worker < shared_.steering.worker_count(); ++worker) {
     if (worker == options_.index) continue;
     rte_mbuf* copy = rte_pktmbuf_copy(frame, buffers_.raw(), 0, UINT32_MAX);
-    if (copy == nullptr) return;  // they ask for themselves when they need to
-    if (!shared_.mailboxes[worker]->push(copy, Errand::observe, link)) rte_pktmbuf_free(copy);
+    // Who does not hear of it asks for itself when it needs to.
+    if (copy == nullptr || !shared_.mailboxes[worker]->push(copy, Errand::observe, link)) {
+      counters_.worker.add(WorkerCounter::steered_lost);
+      rte_pktmbuf_free(copy);
+    }
   }
 }
 

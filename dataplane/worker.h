@@ -12,6 +12,7 @@
 
 #include "dataplane/application.h"
 #include "dataplane/buffer_pool.h"
+#include "dataplane/capture.h"
 #include "dataplane/idle.h"
 #include "dataplane/mailbox.h"
 #include "dataplane/net/host.h"
@@ -107,6 +108,8 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   /// On the worker's thread (commands): what it works with.
   [[nodiscard]] tcp::Stack& stack() { return stack_; }
   [[nodiscard]] net::Host& host() { return host_; }
+  /// On the worker's thread: frames go to `capture` as well, until nullptr is given.
+  void set_capture(Capture* capture);
 
  private:
   /// This worker's part of a port.
@@ -117,6 +120,7 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
     bool is_open = false;       ///< in this round
     std::uint32_t owner = 0;    ///< if it polls not: the worker that sends its frames
     std::uint32_t waiting = 0;  ///< frames in `backlog`
+    std::uint32_t shown = 0;    ///< of those: the capture that runs has seen them
     std::array<rte_mbuf*, tx_backlog_frames> backlog{};
   };
 
@@ -139,6 +143,7 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   void share_with_all(rte_mbuf* frame, net::LinkIndex link);
   [[nodiscard]] bool enqueue(Lane& lane, net::LinkIndex link, rte_mbuf* frame);
   void flush(Lane& lane);
+  void show(std::span<rte_mbuf* const> frames, std::size_t link, bool are_sent);
   [[nodiscard]] bool have_room_to_send() const;
   void end(Instant now);
 
@@ -161,7 +166,8 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   tcp::Stack stack_;
   IdlePolicy idle_;
   std::uint32_t frames_per_check_;
-  std::vector<Lane> lanes_;  ///< by link
+  std::vector<Lane> lanes_;     ///< by link
+  Capture* capture_ = nullptr;  ///< while one runs; the main thread's
   net::Ingress ingress_;
   tcp::SegmentOut segment_;
 

@@ -219,6 +219,10 @@ void ChannelServer::on_command(Peer& peer, const CommandRequest& request, std::u
   handler_.on_command({peer.serial, request.request_id}, request);
 }
 
+bool ChannelServer::has_peer(std::uint64_t peer_serial) const {
+  return std::ranges::any_of(peers_, [&](const auto& peer) { return peer->serial == peer_serial; });
+}
+
 void ChannelServer::answer(CommandTicket ticket, AnswerStatus status, std::string_view text) {
   const auto found =
       std::ranges::find_if(peers_, [&](const auto& peer) { return peer->serial == ticket.peer_serial; });

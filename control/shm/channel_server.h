@@ -108,6 +108,8 @@ class ChannelServer {
   void answer(CommandTicket ticket, AnswerStatus status, std::string_view text);
 
   [[nodiscard]] std::size_t peer_count() const { return peers_.size(); }
+  /// Whether the peer of a ticket is still there.
+  [[nodiscard]] bool has_peer(std::uint64_t peer_serial) const;
 
  private:
   /// A set that is accepted and whose workers are not all there yet.

@@ -2,149 +2,82 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
+#include <new>
 
-#include "dataplane/net/address_text.h"
+#include "tools/dataplane/connection_list.h"
 #include "tools/dataplane/metrics.h"
 
 namespace byway::tools {
 
-namespace {
-
-std::string text_of(const net::IpAddress& ip, std::uint16_t tcp_port) {
-  char text[net::address_text_max];
-  const std::size_t size = net::write_address(ip, text);
-  const std::string_view address(text, size);
-  return ip.is_v4() ? fmt::format("{}:{}", address, tcp_port) : fmt::format("[{}]:{}", address, tcp_port);
-}
-
-/// Collects the connections of one worker, on its thread, without allocating.
-class Collector final : public WorkerCommand, private tcp::ConnectionVisitor {
- public:
-  Collector(Worker& worker, std::uint32_t places, std::uint32_t limit) : worker_(worker), places_(places) {
-    found_.reserve(limit);
-  }
-
-  bool step() override {
-    next_ = worker_.stack().visit(next_, places_per_step, *this);
-    return next_ >= places_ || truncated_;
-  }
-  [[nodiscard]] std::span<const tcp::ConnectionInfo> found() const { return found_; }
-  [[nodiscard]] bool is_truncated() const { return truncated_; }
-
- private:
-  void on_connection(const tcp::ConnectionInfo& info) override {
-    if (found_.size() < found_.capacity()) {
-      found_.push_back(info);
-    } else {
-      truncated_ = true;
-    }
-  }
-
-  Worker& worker_;
-  std::vector<tcp::ConnectionInfo> found_;
-  std::uint32_t places_;
-  std::uint32_t next_ = 0;
-  bool truncated_ = false;
-};
-
-}  // namespace
-
-class Commands::Connections {
- public:
-  Connections(NodeRuntime& runtime, const Waiting& waiting) : waiting_(waiting), runtime_(runtime) {
-    for (std::uint32_t i = 0; i < runtime.worker_count(); ++i) {
-      collectors_.push_back(
-          std::make_unique<Collector>(runtime.worker(i), runtime.connections_max(), waiting.limit));
-      // One command at a time: the mailbox is free.
-      BYWAY_ASSERT(runtime.mailbox(i).post(*collectors_.back()));
-    }
-  }
-
-  [[nodiscard]] bool is_done() const {
-    for (std::uint32_t i = 0; i < collectors_.size(); ++i) {
-      // A worker that has ended answers no more; what it had found by then is shown.
-      if (!runtime_.mailbox(i).is_command_done() && !runtime_.worker(i).has_ended()) return false;
-    }
-    return true;
-  }
-  [[nodiscard]] shm::CommandTicket ticket() const { return waiting_.ticket; }
-
-  [[nodiscard]] std::string text() const {
-    std::string list;
-    std::uint32_t shown = 0;
-    bool truncated = false;
-    for (std::size_t worker = 0; worker < collectors_.size(); ++worker) {
-      truncated = truncated || collectors_[worker]->is_truncated();
-      for (const tcp::ConnectionInfo& info : collectors_[worker]->found()) {
-        if (shown == waiting_.limit) {
-          truncated = true;
-          break;
-        }
-        if (shown++ > 0) list += ',';
-        append(list, worker, info);
-      }
-    }
-    return fmt::format(R"({{"kind":"ConnectionList","connections":[{}],"truncated":{}}})", list, truncated);
-  }
-
- private:
-  static void append(std::string& out, std::size_t worker, const tcp::ConnectionInfo& info) {
-    out += fmt::format(
-        R"({{"worker":{},"state":"{}","local":"{}","remote":"{}","rttNs":{},"rtoNs":{},"cwnd":{},"mss":{},)"
-        R"("sendWindow":{},"inFlight":{},"sendQueue":{},"receiveQueue":{},"reassembly":{},"retransmits":{}}})",
-        worker, tcp::name_of(info.state), text_of(info.flow.local, info.flow.local_port),
-        text_of(info.flow.remote, info.flow.remote_port), info.srtt.count(), info.rto.count(), info.cwnd,
-        info.mss, info.send_window, info.in_flight, info.send_queue, info.receive_queue, info.reassembly,
-        info.retransmits);
-  }
-
-  Waiting waiting_;
-  NodeRuntime& runtime_;
-  std::vector<std::unique_ptr<Collector>> collectors_;
-};
+using shm::AnswerStatus;
 
 Commands::Commands(NodeRuntime& runtime, shm::DataPlaneRegions& regions, std::span<const unsigned> cores)
-    : runtime_(runtime), regions_(regions), cores_(cores) {}
+    : runtime_(runtime), regions_(regions), cores_(cores), jobs_(runtime) {}
 
 Commands::~Commands() = default;
 
-std::optional<std::uint32_t> parse_limit(std::string_view arguments) {
-  if (arguments.empty()) return connections_shown_default;
-  if (!arguments.starts_with("limit=")) return std::nullopt;
-  arguments.remove_prefix(6);
-  std::uint32_t limit = 0;
-  const auto [end, error] = std::from_chars(arguments.data(), arguments.data() + arguments.size(), limit);
-  if (error != std::errc{} || end != arguments.data() + arguments.size() || limit == 0) return std::nullopt;
-  return std::min(limit, connections_shown_max);
-}
-
 void Commands::start(shm::CommandTicket ticket, const shm::CommandRequest& request) {
-  if (request.name == "workers" && request.arguments.empty()) return answer_workers(ticket);
-  if (request.name != "connections" && request.name != "workers") {
-    return server_->answer(ticket, shm::AnswerStatus::unknown_command,
-                           fmt::format("no such command: {}; known are connections, workers", request.name));
-  }
-  const auto limit = request.name == "connections" ? parse_limit(request.arguments) : std::nullopt;
-  if (!limit) {
-    return server_->answer(ticket, shm::AnswerStatus::invalid_arguments,
-                           "connections takes limit=N or nothing, workers takes nothing");
-  }
-  waiting_.push_back({ticket, *limit});
-  start_next();
-}
-
-void Commands::start_next() {
-  if (active_ != nullptr || waiting_.empty()) return;
-  active_ = std::make_unique<Connections>(runtime_, waiting_.front());
-  waiting_.erase(waiting_.begin());
+  const auto without = [&](auto&& run) {
+    if (request.arguments.empty()) return run();
+    server_->answer(ticket, AnswerStatus::invalid_arguments, fmt::format("{} takes nothing", request.name));
+  };
+  if (request.name == "workers") return without([&] { answer_workers(ticket); });
+  if (request.name == "connections") return start_connections(ticket, request.arguments);
+  if (request.name == "capture") return start_capture(ticket, request.arguments);
+  if (request.name == "capture-read") return without([&] { read_capture(ticket); });
+  if (request.name == "capture-stop") return without([&] { stop_capture(ticket); });
+  server_->answer(ticket, AnswerStatus::unknown_command,
+                  fmt::format("no such command: {}; known are connections, workers, capture, capture-read, "
+                              "capture-stop",
+                              request.name));
 }
 
 void Commands::tick() {
-  if (active_ == nullptr || !active_->is_done()) return;
-  server_->answer(active_->ticket(), shm::AnswerStatus::ok, active_->text());
-  active_.reset();
-  start_next();
+  jobs_.tick();
+  if (capture_ == nullptr) return;
+  capture_->tick();
+  if (capture_->is_over()) capture_.reset();
+}
+
+void Commands::start_connections(shm::CommandTicket ticket, std::string_view arguments) {
+  const auto query = parse_connection_query(arguments, runtime_.worker_count());
+  if (!query) return server_->answer(ticket, AnswerStatus::invalid_arguments, query.error());
+  if (jobs_.is_full()) return server_->answer(ticket, AnswerStatus::busy, "too many commands wait");
+  jobs_.add(make_connections_job(runtime_, *query, [this, ticket](const std::string& text) {
+    server_->answer(ticket, AnswerStatus::ok, text);
+  }));
+}
+
+// ---- captures --------------------------------------------------------------------------------------------
+
+void Commands::start_capture(shm::CommandTicket ticket, std::string_view arguments) {
+  auto request = shm::parse_capture_request(arguments);
+  if (!request) return server_->answer(ticket, AnswerStatus::invalid_arguments, request.error());
+  const auto links = links_of(*request, runtime_);
+  if (!links) return server_->answer(ticket, AnswerStatus::invalid_arguments, links.error());
+  if (capture_ != nullptr || jobs_.is_full()) {
+    return server_->answer(ticket, AnswerStatus::busy,
+                           "another capture is running, and there is one at a time");
+  }
+  try {
+    capture_ =
+        std::make_unique<CaptureSession>(runtime_, jobs_, *server_, std::move(*request), *links, ticket);
+  } catch (const std::bad_alloc&) {
+    server_->answer(ticket, AnswerStatus::failed, "there is no memory for rings of this size");
+  }
+}
+
+void Commands::read_capture(shm::CommandTicket ticket) {
+  if (capture_ == nullptr || capture_->owner() != ticket.peer_serial) {
+    return server_->answer(ticket, AnswerStatus::failed, "no capture of this connection is running");
+  }
+  capture_->read(ticket);
+}
+
+void Commands::stop_capture(shm::CommandTicket ticket) {
+  if (capture_ == nullptr) return server_->answer(ticket, AnswerStatus::failed, "no capture is running");
+  capture_->stop();
+  server_->answer(ticket, AnswerStatus::ok, "");
 }
 
 void Commands::answer_workers(shm::CommandTicket ticket) {

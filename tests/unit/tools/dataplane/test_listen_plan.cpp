@@ -3,7 +3,6 @@
 
 #include "control/shm/snapshot.h"
 #include "tests/support/set_description.h"
-#include "tools/dataplane/commands.h"
 #include "tools/dataplane/listen_plan.h"
 #include "tools/dataplane/metrics.h"
 
@@ -65,14 +64,6 @@ TEST_CASE("a set with more listening sockets than the tables hold is refused") {
   }
   CHECK(plan_of(most).has_value());
   CHECK_FALSE(plan_of(most + "listener a/b/more 80\n").has_value());
-}
-
-TEST_CASE("the limit of the connections command is a number or absent") {
-  CHECK(parse_limit("") == connections_shown_default);
-  CHECK(parse_limit("limit=5") == 5);
-  CHECK(parse_limit("limit=99999999") == connections_shown_max);
-  for (const auto* wrong : {"limit=", "limit=0", "limit=5x", "limit=-1", "5", "count=5"})
-    CHECK_FALSE(parse_limit(wrong));
 }
 
 TEST_CASE("every counter has a name and a place of its own in the region") {
