@@ -168,6 +168,10 @@ Response Api::handle_byway(const Request& request, const Segments& segments) {
     return is_read(request) ? workers(request) : not_allowed(request, "GET");
   if (segments.size() == 3 && what == "connections")
     return is_read(request) ? connections(request) : not_allowed(request, "GET");
+  if (segments.size() == 3 && what == "capture") {
+    if (request.method == "POST") return start_capture(request);
+    return request.method == "DELETE" ? stop_capture(request) : not_allowed(request, "POST, DELETE");
+  }
   return not_found(request);
 }
 
@@ -232,22 +236,6 @@ Response Api::workers(const Request& request) const {
     list.items.push_back(std::move(item));
   }
   return respond_rendered(request, 200, node);
-}
-
-Response Api::connections(const Request& request) {
-  if (auto good = no_parameters(request, {"limit"}); !good) return good.error();
-  std::string arguments;
-  if (auto it = request.query.find("limit"); it != request.query.end()) {
-    if (it->second.empty() || it->second.size() > 6 ||
-        it->second.find_first_not_of("0123456789") != std::string::npos)
-      return respond_error(400, "BadRequest", "query parameter limit: is a number");
-    arguments = "limit=" + it->second;
-  }
-  if (data_plane_ == nullptr) return respond_error(503, "ServiceUnavailable", "no data plane is connected");
-  auto answer =
-      data_plane_->command("connections", arguments, std::chrono::steady_clock::now() + command_timeout);
-  if (!answer) return respond_error(answer.error().code, "ServiceUnavailable", answer.error().message);
-  return {200, "application/json", std::move(*answer)};
 }
 
 }  // namespace byway::control::api

@@ -71,6 +71,8 @@ class Api {
   Response rollback(const Request& request, std::string_view number);
   Response workers(const Request& request) const;
   Response connections(const Request& request);
+  Response start_capture(const Request& request);
+  Response stop_capture(const Request& request);
   Response metrics() const;
   Response ready() const;
 

@@ -111,6 +111,11 @@ ssize_t Connection::read(char* buffer, std::size_t size) {
   return static_cast<ssize_t>(count);
 }
 
+bool Connection::is_peer_gone() const {
+  pollfd poll_fd{fd_.get(), POLLRDHUP, 0};
+  return poll(&poll_fd, 1, 0) > 0 && (poll_fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
+
 ssize_t Connection::write(std::string_view bytes) {
   if (!is_answering_) {
     is_answering_ = true;

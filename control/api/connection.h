@@ -49,6 +49,10 @@ class Connection {
 
   /// As read(2): 0 at the end, -1 on error, timeout or when a bound is passed.
   ssize_t read(char* buffer, std::size_t size);
+  /// The next part of an answer that comes over time has as long as an answer has.
+  void begin_part() { is_answering_ = false; }
+  /// Whether the client has closed the connection, or its half of it.
+  [[nodiscard]] bool is_peer_gone() const;
   /// Writes all or fails with -1.
   ssize_t write(std::string_view bytes);
 

@@ -4,9 +4,12 @@
 #include <chrono>
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "control/shm/capture_request.h"
 
 namespace byway::control {
 
@@ -29,6 +32,18 @@ struct CommandFailure {
   std::string message;
 };
 
+/// A capture of packets that runs; ends when this goes. One thread.
+class CaptureReader {
+ public:
+  virtual ~CaptureReader() = default;
+  struct Piece {
+    std::string bytes;  ///< of a pcapng file; empty: nothing came for a while
+    bool is_last = false;
+  };
+  /// Waits for some frames, less than a second.
+  virtual std::expected<Piece, CommandFailure> read() = 0;
+};
+
 class DataPlane {
  public:
   virtual ~DataPlane() = default;
@@ -36,6 +51,9 @@ class DataPlane {
   /// Runs a command of the data plane (shm::CommandRequest) and returns its whole answer.
   virtual std::expected<std::string, CommandFailure> command(
       std::string_view name, std::string_view arguments, std::chrono::steady_clock::time_point deadline) = 0;
+  /// Starts a capture, over a connection of its own.
+  virtual std::expected<std::unique_ptr<CaptureReader>, CommandFailure> capture(
+      const shm::CaptureRequest& request, std::chrono::steady_clock::time_point deadline) = 0;
   /// The data plane's counters and histograms, and what it counts about endpoints, in Prometheus' text
   /// format; "" without a data plane.
   [[nodiscard]] virtual std::string metrics_text() const = 0;

@@ -35,23 +35,28 @@ struct Exchange {
   Connection* connection = nullptr;
   UnixPeer peer;
   bool is_body_read = false;  ///< nothing of the request is left in the stream
+  bool is_answered = false;   ///< by a stream; what the library writes is left out
 };
 thread_local Exchange* current = nullptr;
 
 /// Our connection as cpp-httplib wants it.
 class LibraryStream final : public httplib::Stream {
  public:
-  explicit LibraryStream(Connection& connection) : connection_(connection) {}
+  LibraryStream(Connection& connection, const Exchange& exchange)
+      : connection_(connection), exchange_(exchange) {}
   bool is_readable() const override { return true; }
   bool is_writable() const override { return true; }
   ssize_t read(char* buffer, size_t size) override { return connection_.read(buffer, size); }
-  ssize_t write(const char* bytes, size_t size) override { return connection_.write({bytes, size}); }
+  ssize_t write(const char* bytes, size_t size) override {
+    return exchange_.is_answered ? static_cast<ssize_t>(size) : connection_.write({bytes, size});
+  }
   void get_remote_ip_and_port(std::string&, int&) const override {}
   void get_local_ip_and_port(std::string&, int&) const override {}
   socket_t socket() const override { return connection_.fd(); }
 
  private:
   Connection& connection_;
+  const Exchange& exchange_;
 };
 
 std::string lower(std::string text) {
@@ -263,7 +268,7 @@ class HttpServer::Implementation final : public httplib::Server {
   }
 
   void serve_requests(Connection& connection, Exchange& exchange) {
-    LibraryStream stream(connection);
+    LibraryStream stream(connection, exchange);
     for (std::size_t count = 1; count <= requests_per_connection_max; ++count) {
       connection.begin_request();
       exchange.is_body_read = false;
@@ -277,7 +282,7 @@ class HttpServer::Implementation final : public httplib::Server {
         request.headers.erase("Accept-Encoding");
       });
       // A body that nobody read would be taken for the next request.
-      if (!is_good || is_closed || is_last || !exchange.is_body_read) return;
+      if (!is_good || is_closed || is_last || !exchange.is_body_read || exchange.is_answered) return;
     }
   }
 
@@ -326,6 +331,10 @@ class HttpServer::Implementation final : public httplib::Server {
     auto response = decide();
     if (!response) return HandlerResponse::Unhandled;
     current->is_body_read = !has_body;
+    if (response->stream) {
+      send_stream(*response);
+      return HandlerResponse::Handled;
+    }
     if (has_body) to.set_header("Connection", "close");
     fill(to, *response);
     return HandlerResponse::Handled;
@@ -336,7 +345,33 @@ class HttpServer::Implementation final : public httplib::Server {
     auto request = translate(from);
     if (!request) return fill(to, refuse(from, std::move(request.error())));
     request->caller = caller_of(*request);
-    fill(to, handler_(*request));
+    const Response response = handler_(*request);
+    response.stream ? send_stream(response) : fill(to, response);
+  }
+
+  /// Writes head and body of an answer that comes over time. The library's own way ends at once where it has
+  /// not made the listening socket, and has one time limit for the whole.
+  void send_stream(const Response& response) const {
+    Connection& connection = *current->connection;
+    current->is_answered = true;
+    std::string part = fmt::format(
+        "HTTP/1.1 {} OK\r\nContent-Type: {}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n"
+        "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n\r\n",
+        response.status, response.content_type);
+    for (;;) {
+      connection.begin_part();
+      if (!part.empty() && connection.write(part) < 0) return;
+      if (is_stopping_ || connection.is_peer_gone()) return;
+      std::string piece;
+      const BodyStream::Next next = response.stream->next(piece);
+      if (next == BodyStream::Next::broken) return;  // without the last chunk: the client sees that it is cut
+      part = piece.empty() ? "" : fmt::format("{:x}\r\n{}\r\n", piece.size(), piece);
+      if (next == BodyStream::Next::more) continue;
+      part += "0\r\n\r\n";
+      connection.begin_part();
+      connection.write(part);
+      return;
+    }
   }
 
   RequestHandler handler_;

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,12 +41,26 @@ struct WriteNote {
   std::string message;               ///< likewise
 };
 
+/// The body of an answer that comes over time.
+class BodyStream {
+ public:
+  virtual ~BodyStream() = default;
+  enum class Next : std::uint8_t {
+    more,    ///< `piece` holds the next part, or nothing for now
+    last,    ///< `piece` holds the last part, or nothing
+    broken,  ///< it ends unfinished: the client shall see that
+  };
+  /// Waits for the next part, for less than a second.
+  virtual Next next(std::string& piece) = 0;
+};
+
 struct Response {
   int status = 200;
   std::string content_type = "application/json";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers = {};
   WriteNote note = {};
+  std::shared_ptr<BodyStream> stream = {};  ///< if set, the body, instead of `body`
 };
 
 }  // namespace byway::control::api

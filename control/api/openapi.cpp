@@ -124,12 +124,19 @@ Node write_parameter_nodes() {
   return list;
 }
 
-/// One query parameter of a read.
-Node query_of(Node operation_node, std::string_view name, std::string_view description) {
+/// Query parameters, by name and description.
+Node queries_of(Node operation_node,
+                std::initializer_list<std::pair<std::string_view, std::string_view>> parameters) {
   Node list = Node::list();
-  list.items.push_back(parameter(name, "query", description));
+  for (const auto& [name, description] : parameters)
+    list.items.push_back(parameter(name, "query", description));
   operation_node.add("parameters", std::move(list));
   return operation_node;
+}
+
+/// One query parameter of a read.
+Node query_of(Node operation_node, std::string_view name, std::string_view description) {
+  return queries_of(std::move(operation_node), {{name, description}});
 }
 
 Node operation(std::string_view id, std::string_view summary, bool writes, bool has_body,
@@ -203,6 +210,29 @@ void add_kind_paths(const resources::Kind& kind, std::string_view version, Node&
                              "labelSelector", labels)}}));
 }
 
+/// The call whose answer is no document: a pcapng file that comes over time.
+Node capture_operations() {
+  Node responses =
+      answers("200", "a pcapng file, in chunks as packets come, until the capture ends", Node::object());
+  const Node binary = object_of({{"type", Node::string("string")}, {"format", Node::string("binary")}});
+  responses.find("200")->set("content",
+                             object_of({{"application/x-pcapng", object_of({{"schema", binary}})}}));
+  Node post = queries_of(
+      operation("startCapture", "Captures packets of the data plane's ports; needs the write role", false,
+                false, "", std::move(responses)),
+      {{"port", "a port's name in node.yaml; all ports where absent"},
+       {"filter", "which packets, in the language of pcap-filter(7)"},
+       {"direction", "in, out or inout"},
+       {"snaplen", "bytes kept of each packet: 14 to 65535, 65535 where absent"},
+       {"ring", "bytes of each worker for packets on their way: 262144 to 67108864, 4194304 where absent"},
+       {"count", "ends after so many packets"},
+       {"bytes", "ends before the file is longer than this"},
+       {"duration", "ends after this time: 1ms to 24h, as 30s"}});
+  Node end = operation("stopCapture", "Ends the capture that runs; its client gets the rest", false, false,
+                       "", answers("200", "it ends", reference("Status")));
+  return object_of({{"post", std::move(post)}, {"delete", std::move(end)}});
+}
+
 void add_own_paths(Node& paths) {
   paths.add("/byway/v1/apply",
             object_of({{"post", operation("apply", "Creates or replaces many objects, all or nothing", true,
@@ -223,9 +253,14 @@ void add_own_paths(Node& paths) {
                                          answers("200", "the workers", Node::object()))}}));
   paths.add(
       "/byway/v1/connections",
-      object_of({{"get", query_of(operation("listConnections", "Connections of the data plane", false, false,
-                                            "", answers("200", "the connections", Node::object())),
-                                  "limit", "how many at most")}}));
+      object_of({{"get", queries_of(operation("listConnections", "Connections of the data plane", false,
+                                              false, "", answers("200", "the connections", Node::object())),
+                                    {{"limit", "how many at most: up to 10000, 100 where absent"},
+                                     {"worker", "only those of one worker"},
+                                     {"state", "only those in a state, as ESTABLISHED"},
+                                     {"address", "only those with this IP address on either side"},
+                                     {"tcpPort", "only those with this TCP port on either side"}})}}));
+  paths.add("/byway/v1/capture", capture_operations());
 }
 
 /// Answers that are text, and what describes the agent.

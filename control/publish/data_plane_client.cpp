@@ -16,6 +16,10 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char* publisher_name = "byway-agent";
 constexpr const char* command_name = "byway-agent-commands";
+constexpr const char* capture_name = "byway-agent-capture";
+
+/// For an answer to `capture-read`, which comes after shm::capture_read_wait_ms.
+constexpr std::chrono::seconds capture_read_timeout{5};
 
 /// installer.h's word for a set that may be taken later.
 constexpr std::string_view straggler_prefix = "stragglers:";
@@ -37,6 +41,34 @@ int http_status(shm::AnswerStatus status) {
   }
   return 502;
 }
+
+std::expected<std::string, CommandFailure> ask(shm::ChannelClient& channel, std::string_view name,
+                                               std::string_view arguments, Clock::time_point deadline) {
+  auto answer = channel.command(name, arguments, deadline);
+  if (!answer) return std::unexpected(CommandFailure{503, answer.error().text});
+  if (answer->status != shm::AnswerStatus::ok)
+    return std::unexpected(CommandFailure{
+        http_status(answer->status), answer->text.empty() ? "the data plane gave no reason" : answer->text});
+  return std::move(answer->text);
+}
+
+/// A capture, which lives as long as its connection.
+class ChannelCapture final : public CaptureReader {
+ public:
+  explicit ChannelCapture(std::unique_ptr<shm::ChannelClient> channel) : channel_(std::move(channel)) {}
+
+  std::expected<Piece, CommandFailure> read() override {
+    auto answer = ask(*channel_, "capture-read", "", Clock::now() + capture_read_timeout);
+    if (!answer) return std::unexpected(std::move(answer.error()));
+    if (answer->empty() || (answer->front() != shm::capture_more && answer->front() != shm::capture_last))
+      return std::unexpected(CommandFailure{502, "the data plane's answer makes no sense"});
+    const bool is_last = answer->front() == shm::capture_last;
+    return Piece{answer->substr(1), is_last};
+  }
+
+ private:
+  std::unique_ptr<shm::ChannelClient> channel_;
+};
 
 std::vector<std::uint64_t> times_of(const shm::ControlPage& page, std::uint64_t generation) {
   return shm::apply_times(page, generation, page.publication.published_at_ns.load(std::memory_order_relaxed));
@@ -284,12 +316,17 @@ std::expected<std::string, CommandFailure> DataPlaneClient::command(std::string_
       return std::unexpected(CommandFailure{503, fmt::format("no data plane: {}", connected.error().text)});
     command_channel_ = std::move(*connected);
   }
-  auto answer = command_channel_->command(name, arguments, deadline);
-  if (!answer) return std::unexpected(CommandFailure{503, answer.error().text});
-  if (answer->status != shm::AnswerStatus::ok)
-    return std::unexpected(CommandFailure{
-        http_status(answer->status), answer->text.empty() ? "the data plane gave no reason" : answer->text});
-  return std::move(answer->text);
+  return ask(*command_channel_, name, arguments, deadline);
+}
+
+std::expected<std::unique_ptr<CaptureReader>, CommandFailure> DataPlaneClient::capture(
+    const shm::CaptureRequest& request, Clock::time_point deadline) {
+  auto connected = shm::ChannelClient::connect(socket_path_, capture_name, deadline);
+  if (!connected)
+    return std::unexpected(CommandFailure{503, fmt::format("no data plane: {}", connected.error().text)});
+  auto started = ask(**connected, "capture", shm::arguments_of(request), deadline);
+  if (!started) return std::unexpected(std::move(started.error()));
+  return std::make_unique<ChannelCapture>(std::move(*connected));
 }
 
 }  // namespace byway::control

@@ -51,6 +51,8 @@ class DataPlaneClient final : public Publisher, public DataPlane {
   [[nodiscard]] DataPlaneView view() const override;
   std::expected<std::string, CommandFailure> command(std::string_view name, std::string_view arguments,
                                                      std::chrono::steady_clock::time_point deadline) override;
+  std::expected<std::unique_ptr<CaptureReader>, CommandFailure> capture(
+      const shm::CaptureRequest& request, std::chrono::steady_clock::time_point deadline) override;
   [[nodiscard]] std::string metrics_text() const override;
 
  private:

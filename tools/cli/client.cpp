@@ -76,65 +76,141 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
+namespace {
+
+/// One request of libcurl: what all calls have in common. `begin`, set up the rest, `perform`.
+class Call {
+ public:
+  [[nodiscard]] std::expected<void, Error> begin(const Target& target, const std::string& method,
+                                                 const std::string& path, const std::string& content_type) {
+    static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
+    curl_.reset(initialised == CURLE_OK ? curl_easy_init() : nullptr);
+    if (!curl_) return std::unexpected(Error{Exit::failed, "libcurl does not start", ""});
+    std::string url = target.server + path;
+    if (target.server.starts_with("unix:")) {
+      set(CURLOPT_UNIX_SOCKET_PATH, target.server.substr(5).c_str());
+      url = "http://localhost" + path;
+    } else if (!target.server.starts_with("http://") && !target.server.starts_with("https://")) {
+      return std::unexpected(Error{Exit::usage, fmt::format("--server {}: unknown scheme", target.server),
+                                   "use unix:/path/to/agent.sock, http://host:port or https://host:port"});
+    }
+    add_header("Accept: application/json, text/plain");
+    add_header("Expect:");
+    if (!content_type.empty()) add_header("Content-Type: " + content_type);
+    if (!target.token_file.empty()) {
+      auto token = token_of(target);
+      if (!token) return std::unexpected(token.error());
+      add_header("Authorization: Bearer " + *token);
+    }
+    set(CURLOPT_URL, url.c_str());
+    set(CURLOPT_HTTPHEADER, headers_.get());
+    set(CURLOPT_CUSTOMREQUEST, method.c_str());
+    set(CURLOPT_NOPROXY, "*");
+    set(CURLOPT_CONNECTTIMEOUT, 5L);
+    set(CURLOPT_ERRORBUFFER, why_);
+    if (!target.ca_file.empty()) set(CURLOPT_CAINFO, target.ca_file.c_str());
+    return {};
+  }
+
+  template <typename Value>
+  void set(CURLoption option, Value value) {
+    curl_easy_setopt(curl_.get(), option, value);
+  }
+
+  [[nodiscard]] CURLcode perform() { return curl_easy_perform(curl_.get()); }
+  /// What `result` means for the person.
+  [[nodiscard]] Error error(const Target& target, CURLcode result) const {
+    // Through a Unix socket libcurl names a host and a TCP port that have no part in it.
+    const bool is_connect = result == CURLE_COULDNT_CONNECT && target.server.starts_with("unix:");
+    const char* reason = is_connect ? "nobody listens there" : curl_easy_strerror(result);
+    return unreachable(target, why_[0] != '\0' && !is_connect ? why_ : reason);
+  }
+  [[nodiscard]] long status() const {
+    long status = 0;
+    curl_easy_getinfo(curl_.get(), CURLINFO_RESPONSE_CODE, &status);
+    return status;
+  }
+
+ private:
+  void add_header(const std::string& line) {
+    curl_slist* const longer = curl_slist_append(headers_.get(), line.c_str());
+    (void)headers_.release();
+    headers_.reset(longer);
+  }
+
+  std::unique_ptr<CURL, CurlFree> curl_;
+  std::unique_ptr<curl_slist, CurlFree> headers_;
+  char why_[CURL_ERROR_SIZE] = "";
+};
+
+void read_body(Answer& answer) {
+  answer.body = Json::parse(answer.text, nullptr, false);
+  if (answer.body.is_discarded()) answer.body = nullptr;
+}
+
+/// A call of Client::stream under way.
+struct Streaming {
+  const std::function<bool(std::string_view)>& on_bytes;
+  const std::function<bool()>& on_turn;
+  Call& call;
+  Answer refusal;  ///< of an answer that is none of the wanted ones
+
+  static std::size_t on_piece(char* data, std::size_t size, std::size_t count, void* user) {
+    auto& self = *static_cast<Streaming*>(user);
+    if (self.call.status() >= 400) return on_body(data, size, count, &self.refusal.text);
+    return self.on_bytes({data, size * count}) ? size * count : 0;
+  }
+  static int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+    return static_cast<Streaming*>(user)->on_turn() ? 0 : 1;
+  }
+};
+
+}  // namespace
+
 std::expected<Answer, Error> Client::exchange(const std::string& method, const std::string& path,
                                               const std::string& body,
                                               const std::string& content_type) const {
-  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
-  std::unique_ptr<CURL, CurlFree> curl(initialised == CURLE_OK ? curl_easy_init() : nullptr);
-  if (!curl) return std::unexpected(Error{Exit::failed, "libcurl does not start", ""});
-
+  Call call;
+  if (auto begun = call.begin(target_, method, path, body.empty() ? "" : content_type); !begun)
+    return std::unexpected(begun.error());
   Answer answer;
-  char why[CURL_ERROR_SIZE] = "";
-  std::string url = target_.server + path;
-  if (target_.server.starts_with("unix:")) {
-    curl_easy_setopt(curl.get(), CURLOPT_UNIX_SOCKET_PATH, target_.server.substr(5).c_str());
-    url = "http://localhost" + path;
-  } else if (!target_.server.starts_with("http://") && !target_.server.starts_with("https://")) {
-    return std::unexpected(Error{Exit::usage, fmt::format("--server {}: unknown scheme", target_.server),
-                                 "use unix:/path/to/agent.sock, http://host:port or https://host:port"});
-  }
-  curl_slist* headers = nullptr;
-  std::unique_ptr<curl_slist, CurlFree> headers_owner;
-  const auto add_header = [&](const std::string& line) {
-    headers = curl_slist_append(headers, line.c_str());
-    (void)headers_owner.release();
-    headers_owner.reset(headers);
-  };
-  add_header("Accept: application/json, text/plain");
-  add_header("Expect:");
-  if (!body.empty()) add_header("Content-Type: " + content_type);
-  if (!target_.token_file.empty()) {
-    auto token = token_of(target_);
-    if (!token) return std::unexpected(token.error());
-    add_header("Authorization: Bearer " + *token);
-  }
-  curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
-  curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers);
-  curl_easy_setopt(curl.get(), CURLOPT_CUSTOMREQUEST, method.c_str());
-  curl_easy_setopt(curl.get(), CURLOPT_NOPROXY, "*");
-  curl_easy_setopt(curl.get(), CURLOPT_CONNECTTIMEOUT, 5L);
-  curl_easy_setopt(curl.get(), CURLOPT_TIMEOUT, call_timeout_s);
-  curl_easy_setopt(curl.get(), CURLOPT_ERRORBUFFER, why);
-  curl_easy_setopt(curl.get(), CURLOPT_WRITEFUNCTION, &on_body);
-  curl_easy_setopt(curl.get(), CURLOPT_WRITEDATA, &answer.text);
-  curl_easy_setopt(curl.get(), CURLOPT_HEADERFUNCTION, &on_header);
-  curl_easy_setopt(curl.get(), CURLOPT_HEADERDATA, &answer.warnings);
-  if (!target_.ca_file.empty()) curl_easy_setopt(curl.get(), CURLOPT_CAINFO, target_.ca_file.c_str());
+  call.set(CURLOPT_TIMEOUT, call_timeout_s);
+  call.set(CURLOPT_WRITEFUNCTION, &on_body);
+  call.set(CURLOPT_WRITEDATA, &answer.text);
+  call.set(CURLOPT_HEADERFUNCTION, &on_header);
+  call.set(CURLOPT_HEADERDATA, &answer.warnings);
   if (!body.empty()) {
-    curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, body.data());
-    curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+    call.set(CURLOPT_POSTFIELDS, body.data());
+    call.set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
   }
-  const CURLcode result = curl_easy_perform(curl.get());
-  if (result != CURLE_OK) {
-    // Through a Unix socket libcurl names a host and a TCP port that have no part in it.
-    const bool is_connect = result == CURLE_COULDNT_CONNECT && target_.server.starts_with("unix:");
-    const char* reason = is_connect ? "nobody listens there" : curl_easy_strerror(result);
-    return std::unexpected(unreachable(target_, why[0] != '\0' && !is_connect ? why : reason));
-  }
-  curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &answer.status);
-  answer.body = Json::parse(answer.text, nullptr, false);
-  if (answer.body.is_discarded()) answer.body = nullptr;
+  if (const CURLcode result = call.perform(); result != CURLE_OK)
+    return std::unexpected(call.error(target_, result));
+  answer.status = call.status();
+  read_body(answer);
   return answer;
+}
+
+std::expected<void, Error> Client::stream(const std::string& method, const std::string& path,
+                                          const std::function<bool(std::string_view)>& on_bytes,
+                                          const std::function<bool()>& on_turn) const {
+  Call call;
+  if (auto begun = call.begin(target_, method, path, ""); !begun) return begun;
+  Streaming streaming{on_bytes, on_turn, call, {}};
+  call.set(CURLOPT_WRITEFUNCTION, &Streaming::on_piece);
+  call.set(CURLOPT_WRITEDATA, &streaming);
+  call.set(CURLOPT_NOPROGRESS, 0L);
+  call.set(CURLOPT_XFERINFOFUNCTION, &Streaming::on_progress);
+  call.set(CURLOPT_XFERINFODATA, &streaming);
+  const CURLcode result = call.perform();
+  if (result == CURLE_ABORTED_BY_CALLBACK || result == CURLE_WRITE_ERROR) return {};
+  // Its head came, so there is an agent; what it sent is the answer as far as it goes.
+  if (result != CURLE_OK && call.status() == 200)
+    return std::unexpected(Error{Exit::failed, "the answer was cut off before its end", ""});
+  if (result != CURLE_OK) return std::unexpected(call.error(target_, result));
+  if (call.status() < 400) return {};
+  streaming.refusal.status = call.status();
+  read_body(streaming.refusal);
+  return std::unexpected(error_of(streaming.refusal));
 }
 
 Error error_of(const Answer& answer) {

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace byway::cli {
@@ -55,6 +57,11 @@ class Client {
   [[nodiscard]] std::expected<Answer, Error> exchange(const std::string& method, const std::string& path,
                                                       const std::string& body,
                                                       const std::string& content_type) const;
+  /// One call whose answer comes over time. `on_bytes` gets it as it comes; false ends the call. `on_turn` is
+  /// asked once a second or more often; false ends the call. An HTTP status of 400 and above is an Error.
+  [[nodiscard]] std::expected<void, Error> stream(const std::string& method, const std::string& path,
+                                                  const std::function<bool(std::string_view)>& on_bytes,
+                                                  const std::function<bool()>& on_turn) const;
   [[nodiscard]] const Target& target() const { return target_; }
 
  private:

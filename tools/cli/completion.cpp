@@ -45,7 +45,7 @@ _byway() {{
     case " {0} " in *" ${{COMP_WORDS[i]}} "*) verb=${{COMP_WORDS[i]}}; break ;; esac
   done
   case $previous in
-    -f | --filename | --node | --token-file | --ca-file) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    -f | --filename | --write | --node | --token-file | --ca-file) COMPREPLY=($(compgen -f -- "$word")); return ;;
     -o | --output) COMPREPLY=($(compgen -W "table json yaml" -- "$word")); return ;;
     get | describe | delete) COMPREPLY=($(compgen -W "{1}" -- "$word")); return ;;
     completion) COMPREPLY=($(compgen -W "bash zsh" -- "$word")); return ;;

@@ -66,6 +66,7 @@ int run(int argc, char** argv) {
   add_status(app, context);
   add_workers(app, context);
   add_connections(app, context);
+  add_capture(app, context);
   add_stats(app, context);
   add_revisions(app, context);
   add_rollback(app, context);

@@ -29,6 +29,7 @@ void add_delete(CLI::App& app, Context& context);
 void add_status(CLI::App& app, Context& context);
 void add_workers(CLI::App& app, Context& context);
 void add_connections(CLI::App& app, Context& context);
+void add_capture(CLI::App& app, Context& context);
 void add_stats(CLI::App& app, Context& context);
 void add_revisions(CLI::App& app, Context& context);
 void add_rollback(CLI::App& app, Context& context);

@@ -17,7 +17,7 @@ byway_packages_demo=(nginx iproute2 ethtool curl python3)
 byway_packages_test=(
   git ccache ca-certificates xz-utils
   clang-19 libclang-rt-19-dev clang-tidy-19 clang-format-19 llvm-19 gcovr valgrind
-  nginx wrk curl ethtool iproute2 iputils-ping nftables nodejs python3
+  nginx wrk curl ethtool iproute2 iputils-ping nftables nodejs python3 tcpdump
 )
 
 say() { printf '%s\n' "$*"; }

@@ -18,7 +18,8 @@ namespace byway::control {
 
 class Agent {
  public:
-  Agent() { start(); }
+  /// `data_plane`: for commands; outlives the agent.
+  explicit Agent(DataPlane* data_plane = nullptr) : data_plane_(data_plane) { start(); }
   ~Agent() { stop(); }
 
   FakePublisher publisher;
@@ -46,7 +47,7 @@ class Agent {
   void start() {
     store_ = open_sqlite_store(folder_ / "agent.db").value();
     engine_ = Engine::open(*store_, publisher, [this] { return now(); }).value();
-    api_ = std::make_unique<api::Api>(*engine_, nullptr, [this](const api::AuditRecord& record) {
+    api_ = std::make_unique<api::Api>(*engine_, data_plane_, [this](const api::AuditRecord& record) {
       const std::lock_guard lock(audit_mutex_);
       audit.push_back(record);
     });
@@ -66,6 +67,7 @@ class Agent {
     store_.reset();
   }
 
+  DataPlane* data_plane_;
   TemporaryFolder folder_;
   std::atomic<int> tick_ = 0;
   std::mutex audit_mutex_;

@@ -92,7 +92,9 @@ class Byway(unittest.TestCase):
 
     def test_wrong_usage_is_exit_code_2_and_asks_nothing(self):
         for words in ([], ["nonsense"], ["get"], ["get", "pods"], ["apply"], ["get", "gateways", "-o", "xml"], ["rollback", "x"],
-                      ["connections", "--limit", "0"], ["get", "gateways", "-o", "1"], ["apply", "-f", "/does/not/exist"], ["--server", "ftp://x", "status"],
+                      ["connections", "--limit", "0"], ["connections", "--tcp-port", "65536"],
+                      ["capture"], ["capture", "-w", "x", "--snaplen", "13"], ["capture", "-w", "x", "--direction", "up"],
+                      ["get", "gateways", "-o", "1"], ["apply", "-f", "/does/not/exist"], ["--server", "ftp://x", "status"],
                       ["doctor", "--node", "/does/not/exist"], ["completion", "fish"],
                       # Options that would do nothing without another, or beside one.
                       ["apply", "-f", "-", "--timeout", "9s"], ["stats", "--interval", "2"], ["delete", "gateway", "x", "--timeout", "9s"],
@@ -183,6 +185,34 @@ class Byway(unittest.TestCase):
         self.agent.will("GET", "/metrics", "# TYPE byway_requests_total counter\nbyway_requests_total 5\n")
         self.assertRegex(self.byway("stats")[1], r"byway_requests_total +5")
         self.assertEqual(json.loads(self.byway("stats", "-o", "json")[1]), {"byway_requests_total": 5.0})
+
+    # ---- captures and connections ------------------------------------------------------------------------
+
+    def test_a_capture_asks_for_what_was_said_and_writes_what_comes(self):
+        self.agent.will("POST", "/byway/v1/capture", "pcapng")
+        file = pathlib.Path(self.folder.name) / "x.pcapng"
+        code, out, err = self.byway("capture", "-p", "front", "--filter", "tcp port 80", "--direction", "in", "--snaplen", "96", "--count", "3",
+                                    "--ring", "1MiB", "--limit-bytes", "2KiB", "--duration", "5s", "-w", str(file))
+        self.assertEqual((code, out, err), (0, "", "0 frames captured; the file ends without statistics\n"))
+        self.assertEqual(file.read_text(), "pcapng")
+        self.assertEqual(self.agent.calls[0][:2], ("POST", "/byway/v1/capture?port=front&filter=tcp%20port%2080&direction=in&snaplen=96"
+                                                   "&ring=1048576&count=3&bytes=2048&duration=5s"))
+
+    def test_a_refused_capture_leaves_no_file(self):
+        self.agent.will("POST", "/byway/v1/capture", {"message": "no port named eth9; ports: front"}, 400)
+        file = pathlib.Path(self.folder.name) / "x.pcapng"
+        self.assertEqual(self.byway("capture", "-p", "eth9", "-w", str(file)), (1, "", "error: no port named eth9; ports: front\n"))
+        self.assertFalse(file.exists())
+
+    def test_windows_of_connections_are_shown_in_segments_and_unknown_fields_by_their_names(self):
+        one = {"worker": 0, "state": "ESTABLISHED", "local": "10.0.0.1:80", "remote": "10.0.0.2:5", "rttNs": 25000, "rtoNs": 200000000, "cwnd": 14600,
+               "mss": 1460, "inFlight": 0, "sendQueue": 1, "receiveQueue": 2, "retransmits": 3, "sendWindow": 65535, "newField": "x"}
+        self.agent.will("GET", "/byway/v1/connections", {"connections": [one], "truncated": True})
+        code, out, err = self.byway("connections", "--state", "time-wait", "--address", "10.0.0.1", "-i")
+        self.assertEqual((code, err), (0, "only the first 1 are shown; --limit N shows more, other options choose\n"))
+        self.assertEqual(self.agent.calls[0][1], "/byway/v1/connections?limit=100&state=TIME-WAIT&address=10.0.0.1")
+        self.assertRegex(out, r"\nESTABLISHED +2 +1 +10.0.0.1:80 +10.0.0.2:5 +25.* +200.* +10 +- +1460 +0 +3 +65535 +0\n")
+        self.assertRegex(out, r"\n    worker:0 rtt:25.* newField:x\n")
 
     # ---- completion and versions -------------------------------------------------------------------------
 
