@@ -29,6 +29,7 @@ std::string versions() {
   add("CLI11", CLI11_VERSION);
   add("libseccomp", fmt::format("{}.{}.{}", seccomp->major, seccomp->minor, seccomp->micro));
   add("libcap", BYWAY_LIBCAP_VERSION);
+  add("libpcap", BYWAY_LIBPCAP_VERSION);
   add("xxHash", BYWAY_XXHASH_VERSION);
   text.pop_back();
   return text;

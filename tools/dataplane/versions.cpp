@@ -20,7 +20,8 @@ std::string version_text() {
   text += fmt::format("xxHash {}.{}.{}\n", XXH_VERSION_MAJOR, XXH_VERSION_MINOR, XXH_VERSION_RELEASE);
   const scmp_version* seccomp = seccomp_version();
   text += fmt::format("libseccomp {}.{}.{}\n", seccomp->major, seccomp->minor, seccomp->micro);
-  text += fmt::format("libcap {}\n", BYWAY_LIBCAP_VERSION);  // likewise
+  text += fmt::format("libcap {}\n", BYWAY_LIBCAP_VERSION);    // likewise
+  text += fmt::format("libpcap {}\n", BYWAY_LIBPCAP_VERSION);  // likewise
   text += fmt::format("libc {}\n", gnu_get_libc_version());
   text += fmt::format("compiler {}\n", __VERSION__);
   return text;
