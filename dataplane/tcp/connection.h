@@ -234,6 +234,7 @@ class Connection {
   void on_payload(Context& context, const SegmentView& segment, Slice payload, Instant now);
   void note_congestion_mark(Context& context, const SegmentView& segment);
   void note_duplicate_payload(Seq first, Seq end);
+  void cut_to_first_range(Seq seq, Slice& payload, bool& fin);
   bool on_next_payload(Context& context, Slice payload, Instant now);
   [[nodiscard]] bool append(Context& context, Slice& payload);
   [[nodiscard]] bool compact_readable(Context& context);

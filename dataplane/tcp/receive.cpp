@@ -39,12 +39,28 @@ void Connection::on_payload(Context& context, const SegmentView& segment, Slice 
     reassemble(context, seq, std::move(payload), fin);
     return;
   }
+  if (reassembly_ != nullptr) cut_to_first_range(seq, payload, fin);
   if (!payload.empty() && !on_next_payload(context, std::move(payload), now)) return;
   if (fin) {
     on_fin(context, now);
   } else if (reassembly_ != nullptr) {
     on_gap_filled(context, now);
   }
+}
+
+/// Of octets that come twice the first count, those too that wait behind the hole which `payload` fills: from
+/// there on what is new in it goes to them.
+void Connection::cut_to_first_range(Seq seq, Slice& payload, bool& fin) {
+  if (reassembly_->range_count() == 0) return;
+  const SackBlock first = reassembly_->range(0);
+  const Seq end = seq + payload.size();
+  if (end <= first.first) return;
+  if (fin) reassembly_->set_end(end);
+  fin = false;
+  const Bytes kept = first.first - seq;
+  if (end > first.end)
+    static_cast<void>(reassembly_->insert(first.first, payload.share(kept, end - first.first)));
+  payload.remove_back(end - first.first);
 }
 
 /// Payload that begins at rcv_nxt and lies in the window. False: no memory, and as if it had been lost.
