@@ -4,136 +4,77 @@
 #include <cstdio>
 #include <utility>
 
-#include "dataplane/assert.h"
-#include "dataplane/net/address_text.h"
-#include "dataplane/net/checksum.h"
-
 namespace byway::sim {
 
 namespace {
 
-constexpr std::uint8_t protocol_tcp = 6;
-constexpr std::size_t checksum_offset = 16;
-constexpr std::uint32_t timers_per_round = 1024;
-constexpr std::int64_t second_ns = 1'000'000'000;
-/// Not 0: nothing may depend on the clock's start. Close to where 32-bit milliseconds wrap, so that they do.
-constexpr Instant start{(std::int64_t{1} << 32) * 1'000'000 - 5'000'000'000};
-
-std::uint16_t checksum_of(const net::IpAddress& source, const net::IpAddress& target,
-                          std::span<const std::uint8_t> tcp) {
-  net::Checksum sum;
-  sum.add_pseudo_header(source, target, protocol_tcp, static_cast<std::uint32_t>(tcp.size()));
-  sum.add(tcp);
-  return sum.value();
+template <typename T>
+void push(std::vector<T>& heap, T element) {
+  heap.push_back(std::move(element));
+  std::push_heap(heap.begin(), heap.end(), std::greater<>());
 }
 
-std::string text_of(const net::IpAddress& address) {
-  char text[net::address_text_max];
-  return {text, net::write_address(address, text)};
+template <typename T>
+T pop(std::vector<T>& heap) {
+  std::pop_heap(heap.begin(), heap.end(), std::greater<>());
+  T element = std::move(heap.back());
+  heap.pop_back();
+  return element;
 }
 
 }  // namespace
 
-// ---- Host ------------------------------------------------------------------------------------------------
-
-Host::Host(Network& network, const net::IpAddress& address, const HostOptions& options)
-    : slices(options.slices),
-      wheel(network.now()),
-      stack(options.stack, Memory{slices, heap}, wheel, *this, counters.block, network.now()),
-      network_(network),
-      address_(address),
-      mtu_(options.mtu),
-      segment_(slices) {}
-
-std::optional<tcp::Route> Host::route_to(const net::IpAddress&) const {
-  return tcp::Route{address_, mtu_};
-}
-
-void Host::on_packet(const net::IpAddress& source, std::uint8_t ecn, std::span<const std::uint8_t> bytes,
-                     Instant now) {
-  Slice tcp = arrivals.copy(bytes);
-  if (tcp.empty()) return;  // no memory: as if lost
-  stack.on_segment(source, address_, ecn, std::move(tcp), now);
-}
-
-void Host::run_round(Instant now) {
-  if (on_time) on_time(now);
-  if (now.ns / second_ns != second_) fires_ = 0;
-  second_ = now.ns / second_ns;
-  std::uint32_t fired = 0;
-  do {
-    fired = wheel.advance(now, timers_per_round);
-    fires_ += fired;
-  } while (fired == timers_per_round);
-  fires_max_ = std::max(fires_max_, fires_);
-  if (on_round) on_round(now);
-  do {
-    stack.deliver_events(now);
-    flush(now);
-  } while (stack.has_work());
-}
-
-void Host::flush(Instant now) {
-  while (stack.next_segment(segment_, now)) {
-    const auto header = segment_.header_span();
-    std::vector<std::uint8_t> tcp(header.begin(), header.end());
-    tcp.resize(header.size() + segment_.payload.size());
-    segment_.payload.copy_to(0, std::span(tcp).subspan(header.size()));
-    network_.send(segment_.local, segment_.remote, segment_.ecn, std::move(tcp));
-  }
-}
-
-void Host::print_state() {
-  struct Printer final : tcp::ConnectionVisitor {
-    void on_connection(const tcp::ConnectionInfo& info) override {
-      std::printf("  %u > %u %s cwnd %u ssthresh %u mss %u window %u flight %u send %u receive %u holes %u\n",
-                  info.flow.local_port, info.flow.remote_port, std::string(tcp::name_of(info.state)).c_str(),
-                  info.cwnd, info.ssthresh, info.mss, info.send_window, info.in_flight, info.send_queue,
-                  info.receive_queue, info.reassembly);
-    }
-  } printer;
-  std::printf("%s: chain nodes %u of %u, buffers %llu, timers %u\n", text_of(address_).c_str(),
-              slices.in_use(), slices.capacity(), static_cast<unsigned long long>(buffers_live()),
-              wheel.armed_count());
-  stack.visit(0, UINT32_MAX, printer);
-#define BYWAY_COUNTER(name, kind, help)                                               \
-  if (const auto value = counters.block.value(tcp::CounterIndex::name); value != 0) { \
-    std::printf("  %s %llu\n", #name, static_cast<unsigned long long>(value));        \
-  }
-#include "dataplane/tcp/counters.def"
-#undef BYWAY_COUNTER
-}
-
-// ---- Network ---------------------------------------------------------------------------------------------
-
-Network::Network(std::uint64_t seed) : random_(seed), now_(start), link_free_(start) {}
+Network::Network(std::uint64_t seed, Instant start) : random_(seed), start_(start), now_(start) {}
 
 Network::~Network() = default;
 
 Host& Network::add_host(const net::IpAddress& address, const HostOptions& options) {
-  hosts_.push_back(std::make_unique<Host>(*this, address, options));
-  return *hosts_.back();
+  auto host = std::make_unique<Host>(*this, address, options);
+  Host& added = *host;
+  add_node(std::move(host));
+  return added;
 }
 
-Host* Network::find(const net::IpAddress& address) {
-  for (auto& host : hosts_) {
-    if (host->address() == address) return host.get();
+void Network::add_node(std::unique_ptr<Node> node) {
+  nodes_.push_back(std::move(node));
+}
+
+Node* Network::find(const net::IpAddress& address) const {
+  for (const auto& node : nodes_) {
+    if (node->address() == address) return node.get();
   }
   return nullptr;
 }
 
+void Network::set_link(const LinkOptions& options) {
+  link_options_ = options;
+  for (auto& [ends, link] : links_) link.set_options(options);
+}
+
+void Network::set_link(const Node& source, const Node& target, const LinkOptions& options) {
+  link(source, target).set_options(options);
+}
+
+Link& Network::link(const Node& source, const Node& target) {
+  const auto found = links_.find({&source, &target});
+  if (found != links_.end()) return found->second;
+  // Seeded by its ends, not by when it was first used.
+  const auto number = [](const Node& node) { return std::uint64_t{node.address().v4().value}; };
+  Random seed(Random(random_).next() ^ number(source) << 32 ^ number(target));
+  Link& made = links_.try_emplace({&source, &target}, Link(seed.fork())).first->second;
+  made.set_options(link_options_);
+  return made;
+}
+
 void Network::at(Instant when, std::function<void()> action) {
-  actions_.push({std::max(when, now_), order_++, std::move(action)});
+  push(actions_, Action{std::max(when, now_), order_++, std::move(action)});
 }
 
 Instant Network::next_event() const {
   Instant next = Instant::never();
-  if (!packets_.empty()) next = std::min(next, packets_.top().arrival);
-  if (!actions_.empty()) next = std::min(next, actions_.top().when);
-  for (const auto& host : hosts_) {
-    if (host->stack.has_work()) return now_;
-    next = std::min(next, host->wheel.next_due());
-  }
+  if (!arrivals_.empty()) next = std::min(next, arrivals_.front().when);
+  if (!actions_.empty()) next = std::min(next, actions_.front().when);
+  for (const auto& node : nodes_) next = std::min(next, node->next_due());
   return next;
 }
 
@@ -145,12 +86,12 @@ bool Network::step(Instant limit) {
   }
   now_ = std::max(now_, next);
   deliver_due();
-  while (!actions_.empty() && actions_.top().when <= now_) {
-    const auto call = actions_.top().call;
-    actions_.pop();
-    call();
+  bool had_action = false;
+  while (!actions_.empty() && actions_.front().when <= now_) {
+    pop(actions_).content();
+    had_action = true;
   }
-  for (auto& host : hosts_) host->run_round(now_);
+  for (const auto& node : nodes_) node->run_round(had_action, now_);
   return true;
 }
 
@@ -162,92 +103,60 @@ bool Network::run_until(Instant limit, const std::function<bool()>& done) {
 }
 
 void Network::deliver_due() {
-  while (!packets_.empty() && packets_.top().arrival <= now_) {
-    const Packet packet = packets_.top();
-    packets_.pop();
-    Host* host = find(packet.target);
-    if (host == nullptr) continue;
-    if (checksum_of(packet.source, packet.target, packet.tcp) != 0) {
-      if (trace_) print("bad checksum", packet.source, packet.target, packet.tcp);
-      continue;
-    }
-    if (trace_) print("->", packet.source, packet.target, packet.tcp);
-    host->on_packet(packet.source, packet.ecn, packet.tcp, now_);
-  }
+  while (!arrivals_.empty() && arrivals_.front().when <= now_) deliver(pop(arrivals_).content);
 }
 
-/// When the last bit of a packet leaves; Instant::never() if the queue is full.
-Instant Network::departure(std::size_t bytes) {
-  if (link_.bits_per_second == 0) return now_;
-  const auto bit_time = [this](std::size_t octets) {
-    return Nanoseconds(static_cast<std::int64_t>(octets * 8 * 1'000'000'000 / link_.bits_per_second));
-  };
-  link_free_ = std::max(link_free_, now_);
-  if (link_free_ - now_ > bit_time(link_.queue_bytes)) return Instant::never();
-  link_free_ = link_free_ + bit_time(bytes);
-  return link_free_;
-}
-
-void Network::send(const net::IpAddress& source, const net::IpAddress& target, std::uint8_t ecn,
-                   std::vector<std::uint8_t> tcp) {
-  ++packets_sent_;
-  BYWAY_ASSERT(tcp.size() >= tcp::header_bytes_min && tcp[checksum_offset] == 0 &&
-               tcp[checksum_offset + 1] == 0);
-  const std::uint16_t sum = checksum_of(source, target, tcp);
-  tcp[checksum_offset] = static_cast<std::uint8_t>(sum >> 8);
-  tcp[checksum_offset + 1] = static_cast<std::uint8_t>(sum);
-  Packet packet{now_, 0, source, target, ecn, std::move(tcp)};
-  const Instant left = departure(packet.tcp.size() + 40);
-  if (left.is_never() || random_.chance(link_.loss)) {
-    ++packets_lost_;
-    if (trace_) print("lost", source, target, packet.tcp);
+void Network::deliver(const Transit& transit) {
+  PacketView view;
+  if (!parse_packet(transit.packet, view)) {
+    if (trace_) print("damaged", transit.packet);
     return;
   }
-  if (trace_) print("sent", source, target, packet.tcp);
-  const bool twice = random_.chance(link_.duplicate);
-  for (int copy = 0; copy < (twice ? 2 : 1); ++copy) enqueue(packet, left);
+  Node* node = find(transit.is_error ? view.source : view.target);
+  if (node == nullptr) return;
+  if (trace_) print(transit.is_error ? "ICMP" : "->", transit.packet);
+  if (transit.is_error)
+    node->on_too_big(view, now_);
+  else
+    node->on_packet(view, now_);
 }
 
-void Network::enqueue(const Packet& packet, Instant left) {
-  Packet copy = packet;
-  copy.order = order_++;
-  copy.arrival = left + link_.delay + random_.duration(link_.jitter);
-  if (random_.chance(link_.reorder)) copy.arrival = copy.arrival + link_.reorder_delay;
-  if (random_.chance(link_.corrupt)) {
-    const std::uint64_t bit = random_.below(copy.tcp.size() * 8);
-    copy.tcp[bit / 8] = static_cast<std::uint8_t>(copy.tcp[bit / 8] ^ 1u << bit % 8);
+void Network::arrive(Instant when, Transit transit) {
+  push(arrivals_, Arrival{when, order_++, std::move(transit)});
+}
+
+void Network::send(Node& source, const net::IpAddress& target, Packet packet) {
+  ++packets_sent_;
+  const Node* to = find(target);
+  if (to == nullptr) {
+    if (trace_) print("no host", packet);
+    return;
   }
-  packets_.push(std::move(copy));
+  Link& link = this->link(source, *to);
+  const Passage passage = link.pass(packet, now_);
+  if (trace_) print(passage.marked ? "marked" : name_of(passage.fate), packet);
+  if (passage.fate != Fate::passes) {
+    ++packets_lost_;
+    if (passage.fate == Fate::too_big && link.options().tells_too_big) {
+      arrive(now_ + 2 * link.options().delay, {std::move(packet), true});
+    }
+    return;
+  }
+  for (std::uint8_t i = 0; i < passage.copies; ++i) {
+    Packet copy = i + 1 < passage.copies ? packet : std::move(packet);
+    if (passage.flipped_bits[i] != Passage::no_bit) flip_bit(copy, passage.flipped_bits[i]);
+    arrive(passage.arrivals[i], {std::move(copy), false});
+  }
 }
 
 void Network::note(const std::string& line) const {
   if (!trace_) return;
-  std::printf("%12.6f %s\n", static_cast<double>((now_ - start).count()) / 1e9, line.c_str());
+  std::printf("%12.6f %s\n", static_cast<double>((now_ - start_).count()) / 1e9, line.c_str());
 }
 
-void Network::print(const char* verdict, const net::IpAddress& source, const net::IpAddress& target,
-                    std::span<const std::uint8_t> tcp) const {
-  tcp::SegmentView view;
-  if (tcp::parse_segment(tcp, view) != tcp::ParseResult::ok) return;
-  std::string flags;
-  for (const auto& [bit, letter] :
-       {std::pair{tcp::flag::syn, 'S'}, std::pair{tcp::flag::fin, 'F'}, std::pair{tcp::flag::rst, 'R'},
-        std::pair{tcp::flag::psh, 'P'}, std::pair{tcp::flag::ack, '.'}}) {
-    if (view.has(bit)) flags += letter;
-  }
-  std::printf("%12.6f %-12s %s:%u > %s:%u %-3s %u:%u(%u) ack %u win %u",
-              static_cast<double>((now_ - start).count()) / 1e9, verdict, text_of(source).c_str(),
-              view.source_port, text_of(target).c_str(), view.target_port, flags.c_str(), view.seq.value,
-              view.end().value, view.payload_bytes, view.ack.value, view.window);
-  if (view.options.has_timestamps) {
-    std::printf(" ts %u %u", view.options.timestamps.value, view.options.timestamps.echo);
-  }
-  if (view.options.mss != 0) std::printf(" mss %u", view.options.mss);
-  if (view.options.has_window_scale) std::printf(" wscale %u", view.options.window_scale);
-  for (std::size_t i = 0; i < view.options.sack_count; ++i) {
-    std::printf(" sack %u-%u", view.options.sack[i].first.value, view.options.sack[i].end.value);
-  }
-  std::printf("\n");
+void Network::print(const char* verdict, const Packet& packet) const {
+  std::printf("%12.6f %-12s %s\n", static_cast<double>((now_ - start_).count()) / 1e9, verdict,
+              printer_.line(packet).c_str());
 }
 
 }  // namespace byway::sim

@@ -6,8 +6,8 @@
 
 namespace byway::sim {
 
-/// Up to a tenth of the packets lost, overtaken, duplicated or damaged, 10 us to 30 ms of delay each way, and
-/// in a third of the seeds a narrow link with a short queue.
+/// Up to a tenth of the packets lost, overtaken, duplicated or damaged, 10 us to 30 ms of delay each way, in
+/// a third of the seeds a narrow link with a short queue (that may mark), in a fifth losses in bursts.
 [[nodiscard]] inline LinkOptions random_link(Random& random) {
   LinkOptions link;
   link.delay = Nanoseconds(static_cast<std::int64_t>(random.between(10'000, 30'000'000)));
@@ -19,7 +19,12 @@ namespace byway::sim {
   link.reorder_delay = random.duration(20ms) + 1us;
   if (random.chance(0.3)) {
     link.bits_per_second = random.between(500'000, 100'000'000);
-    link.queue_bytes = static_cast<Bytes>(random.between(8'000, 300'000));
+    link.queue_bytes = static_cast<Bytes>(random.between(10'000, 300'000));
+    if (random.chance(0.3)) link.mark_bytes = link.queue_bytes / 4;
+  }
+  if (random.chance(0.2)) {
+    link.bursts = {static_cast<double>(random.below(20)) / 1000, random.duration(200ms) + 1ms,
+                   random.chance(0.5) ? 1 : 0.5};
   }
   return link;
 }

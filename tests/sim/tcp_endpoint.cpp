@@ -1,18 +1,37 @@
 #include "tests/sim/tcp_endpoint.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 namespace byway::sim {
 
-std::uint8_t stream_byte(std::uint64_t key, std::uint64_t offset) {
-  std::uint64_t z = key + (offset >> 3) * 0x9e3779b97f4a7c15u;
+namespace {
+
+/// Bytes 8 x `word` to 8 x `word` + 7, the first in the lowest place.
+std::uint64_t stream_word(std::uint64_t key, std::uint64_t word) {
+  std::uint64_t z = key + word * 0x9e3779b97f4a7c15u;
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z ^= z >> 27;
-  return static_cast<std::uint8_t>(z >> 8 * (offset & 7));
+  return z ^ (z >> 27);
+}
+
+}  // namespace
+
+std::uint8_t stream_byte(std::uint64_t key, std::uint64_t offset) {
+  return static_cast<std::uint8_t>(stream_word(key, offset / 8) >> 8 * (offset % 8));
+}
+
+void write_stream(std::uint64_t key, std::uint64_t offset, std::span<std::uint8_t> out) {
+  std::uint64_t word = stream_word(key, offset / 8) >> 8 * (offset % 8);
+  for (std::uint8_t& byte : out) {
+    byte = static_cast<std::uint8_t>(word);
+    word >>= 8;
+    if (++offset % 8 == 0) word = stream_word(key, offset / 8);
+  }
 }
 
 void Endpoint::start(Stream& stream) {
+  has_started_ = true;
   stream_ = &stream;
   stream.set_handler(this);
 }
@@ -46,9 +65,9 @@ void Endpoint::write_some() {
     const std::uint64_t size = std::min(plan_.bytes_to_send - sent_,
                                         random_.between(1, std::max<std::uint64_t>(plan_.write_max, 1)));
     std::vector<std::uint8_t> bytes(size);
-    for (std::uint64_t i = 0; i < size; ++i) bytes[i] = stream_byte(plan_.key, sent_ + i);
+    write_stream(plan_.key, sent_, bytes);
     Rope data(host_.slices);
-    Slice slice = host_.heap.copy(bytes);
+    Slice slice = host_.copy(bytes);
     if (slice.empty() || !data.append(std::move(slice))) {  // out of memory: again a little later
       network_.at(network_.now() + 20ms, [this] { write_some(); });
       return;
@@ -58,25 +77,28 @@ void Endpoint::write_some() {
     if (taken < size) return;  // on_writable follows
   }
   if (stream_ == nullptr || finished_) return;
-  if (plan_.finish_before_reading || saw_finish_) {
+  if (plan_.lets_go) {
+    over_ = saw_finish_ = true;
+    std::exchange(stream_, nullptr)->close();
+  } else if (plan_.finish_before_reading || saw_finish_) {
     finished_ = true;
     stream_->finish();
   }
 }
 
-void Endpoint::read_later() {
+void Endpoint::read_later(Nanoseconds pause) {
   reading_later_ = true;
-  network_.at(network_.now() + random_.duration(plan_.read_pause), [this] {
+  network_.at(network_.now() + pause, [this] {
     reading_later_ = false;
     read_some();
   });
 }
 
 void Endpoint::check(const Slice& slice) {
-  for (const std::uint8_t byte : slice.bytes()) {
-    if (byte != stream_byte(plan_.peer_key, received_)) fail("wrong byte");
-    ++received_;
-  }
+  std::vector<std::uint8_t> expected(slice.bytes().size());
+  write_stream(plan_.peer_key, received_, expected);
+  if (!std::equal(expected.begin(), expected.end(), slice.bytes().begin())) fail("wrong byte");
+  received_ += expected.size();
 }
 
 void Endpoint::read_some() {
@@ -85,7 +107,7 @@ void Endpoint::read_some() {
         std::min<std::uint64_t>(stream_->readable().size(), random_.between(1, plan_.read_max)));
     Rope taken(host_.slices);
     if (stream_->take(size, taken) == 0) {
-      network_.at(network_.now() + 20ms, [this] { read_some(); });
+      read_later(20ms);
       return;
     }
     for (const Slice& slice : taken) check(slice);
@@ -95,8 +117,13 @@ void Endpoint::read_some() {
       std::exchange(stream_, nullptr)->abort();
       return;
     }
+    if (received_ >= plan_.pause_at) {
+      plan_.pause_at = UINT64_MAX;
+      read_later(plan_.long_pause);
+      return;
+    }
     if (plan_.read_pause.count() > 0) {
-      read_later();
+      read_later(random_.duration(plan_.read_pause));
       return;
     }
   }

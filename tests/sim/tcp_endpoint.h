@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "dataplane/stream.h"
@@ -18,13 +19,18 @@ struct EndpointPlan {
   std::uint64_t bytes_to_expect = 0;
   std::uint64_t write_max = 8192;  ///< Portions are of random sizes up to this.
   std::uint64_t read_max = 65'536;
-  Nanoseconds read_pause{0};               ///< A slow reader waits up to this long between portions.
+  Nanoseconds read_pause{0};            ///< A slow reader waits up to this long between portions.
+  std::uint64_t pause_at = UINT64_MAX;  ///< Once it has read so many bytes, it reads nothing for long_pause.
+  Nanoseconds long_pause{0};
   bool finish_before_reading = true;       ///< Else it finishes when the peer has.
+  bool lets_go = false;                    ///< Closes instead, and hears nothing more. It expects no bytes.
   std::uint64_t abort_after = UINT64_MAX;  ///< Resets once it has read so many bytes.
 };
 
 /// Byte `offset` of the stream that `key` chooses.
 [[nodiscard]] std::uint8_t stream_byte(std::uint64_t key, std::uint64_t offset);
+/// Those from `offset` on.
+void write_stream(std::uint64_t key, std::uint64_t offset, std::span<std::uint8_t> out);
 
 class Endpoint final : public StreamHandler {
  public:
@@ -32,6 +38,9 @@ class Endpoint final : public StreamHandler {
       : network_(network), host_(host), plan_(plan), random_(random) {}
 
   void start(Stream& stream);
+  [[nodiscard]] bool has_started() const { return has_started_; }
+  /// It will not be started: its connection has ended before it was accepted.
+  void give_up() { over_ = true; }
   [[nodiscard]] bool is_over() const { return over_; }
   [[nodiscard]] bool was_aborted() const { return aborted_; }
   [[nodiscard]] StreamEnd end() const { return end_; }
@@ -48,7 +57,7 @@ class Endpoint final : public StreamHandler {
  private:
   void write_some();
   void read_some();
-  void read_later();
+  void read_later(Nanoseconds pause);
   void check(const Slice& slice);
   void fail(const std::string& what);
 
@@ -59,6 +68,7 @@ class Endpoint final : public StreamHandler {
   Stream* stream_ = nullptr;
   std::uint64_t sent_ = 0;
   std::uint64_t received_ = 0;
+  bool has_started_ = false;
   bool reading_later_ = false;
   bool finished_ = false;
   bool saw_finish_ = false;

@@ -20,7 +20,7 @@ from tally import Tally
 PARTS = {
     "tidy": ("the rules of the source: tools/tidy; by name also clang-tidy", test_source.tidy),
     "unit": ("unit tests: sanitizer build, thread sanitizer for what is shared, release build for what links DPDK", test_programs.unit),
-    "sim": ("whole stacks over the simulated network, sanitizer build", test_programs.sim),
+    "sim": ("whole stacks over the simulated network: 1,000 worlds in the sanitizer build, 10,000 of TCP in the release build", test_programs.sim),
     "scripts": ("scripted exchanges and packets, sanitizer build", test_programs.scripts),
     "fuzz": ("every fuzz target for a short time, clang 19", test_fuzz.fuzz),
     "integration": ("real processes and peers in network namespaces, release build; needs root", test_integration.integration),

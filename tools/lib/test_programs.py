@@ -142,6 +142,12 @@ def program_targets(directory, names):
 
 def sim(tally, arguments):
     sanitizer_part(tally, "sim", "sim", arguments)
+    # What needs speed: many more worlds, long flows.
+    elsewhere = tests_of(builds.build_directory("sanitize"), "sim")
+    directory = builds.configure("release", ["-Dtests=true"])
+    names = [name for name in tests_of(directory, "sim") if name not in elsewhere]
+    builds.build("release", program_targets(directory, names))
+    run_tests(tally, "sim (release)", directory, names, arguments)
 
 
 def scripts(tally, arguments):

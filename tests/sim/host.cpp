@@ -1,0 +1,140 @@
+#include "tests/sim/host.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "tests/sim/network.h"
+#include "tests/sim/packet_print.h"
+
+namespace byway::sim {
+
+namespace {
+
+constexpr std::uint32_t timers_per_round = 1024;
+constexpr std::int64_t second_ns = 1'000'000'000;
+/// Users write into all buffers but one in so many: what arrives finds some.
+constexpr std::uint32_t kept_from_users = 8;
+
+}  // namespace
+
+Host::Host(Network& network, const net::IpAddress& address, const HostOptions& options)
+    : Node(network, address),
+      slices(options.slices),
+      wheel(network.now()),
+      stack(options.stack, Memory{slices, heap}, wheel, *this, counters.block, network.now()),
+      mtu_(options.mtu),
+      buffers_(options.buffers),
+      segment_(slices),
+      silence_(network.now()) {
+  if (buffers_ != 0) stack.set_buffers(buffers_, buffers_);
+}
+
+std::optional<tcp::Route> Host::route_to(const net::IpAddress&) const {
+  return tcp::Route{address(), mtu_};
+}
+
+Slice Host::copy(std::span<const std::uint8_t> bytes) {
+  if (buffers_ != 0 && buffers_live() >= buffers_ - buffers_ / kept_from_users) return {};
+  return heap.copy(bytes);
+}
+
+void Host::on_packet(const PacketView& packet, Instant now) {
+  had_packet_ = true;
+  if (is_out_of_buffers()) {  // as if lost
+    ++arrivals_refused_;
+    return;
+  }
+  Slice tcp = arrivals.copy(packet.tcp);
+  if (tcp.empty()) return;
+  stack.on_segment(packet.source, address(), packet.ecn, std::move(tcp), now);
+  buffers_most_ = std::max(buffers_most_, buffers_live());
+}
+
+void Host::on_too_big(const PacketView& packet, Instant now) {
+  tcp::SegmentView segment;
+  if (tcp::parse_segment(packet.tcp, segment) != tcp::ParseResult::ok) return;
+  had_packet_ = true;
+  const tcp::FlowKey flow{packet.source, packet.target, segment.source_port, segment.target_port};
+  stack.on_delivery_error({flow, segment.seq, false}, now);
+}
+
+Instant Host::next_due() const {
+  return stack.has_work() ? Instant{} : wheel.next_due();
+}
+
+void Host::fire_timers(Instant now) {
+  if (now.ns / second_ns != second_) fires_ = 0;
+  second_ = now.ns / second_ns;
+  std::uint32_t fired = 0;
+  do {
+    const auto connections = static_cast<std::uint32_t>(counter(tcp::CounterIndex::sockets_in_use));
+    fired = wheel.advance(now, timers_per_round);
+    fires_ += fired;
+    const std::uint64_t starved = counter(tcp::CounterIndex::send_starved);
+    silence_.on_fires(fired, connections, starved != starved_before_, now);
+    starved_before_ = starved;
+  } while (fired == timers_per_round);
+  fires_max_ = std::max(fires_max_, fires_);
+}
+
+void Host::count_buffers(Instant now) {
+  buffers_most_ = std::max(buffers_most_, buffers_live());
+  if (buffers_ == 0) return;
+  const auto used = static_cast<std::uint32_t>(std::min<std::uint64_t>(buffers_live(), buffers_));
+  stack.set_buffers(buffers_ - used, buffers_);
+  static_cast<void>(stack.relieve(now));
+}
+
+void Host::run_round(bool had_action, Instant now) {
+  if (on_time) on_time(now);
+  if (had_packet_ || had_action) silence_.end(now);
+  had_packet_ = false;
+  fire_timers(now);
+  if (on_round) on_round(now);
+  count_buffers(now);
+  do {
+    stack.deliver_events(now);
+    flush(now);
+  } while (stack.has_work());
+}
+
+void Host::flush(Instant now) {
+  while (stack.next_segment(segment_, now)) {
+    network_.send(
+        *this, segment_.remote,
+        make_packet(segment_.local, segment_.remote, segment_.ecn, segment_.header_span(), segment_.payload));
+  }
+}
+
+std::string Host::leftovers() {
+  if (stack.connection_count() != 0) return "connections";
+  if (counter(tcp::CounterIndex::sockets_in_use) != 0) return "sockets";
+  if (slices.in_use() != 0) return "chain nodes";
+  if (buffers_live() != 0) return "buffers";
+  if (wheel.armed_count() != 0) return "timers";
+  return {};
+}
+
+void Host::print_state() {
+  struct Printer final : tcp::ConnectionVisitor {
+    void on_connection(const tcp::ConnectionInfo& info) override {
+      std::printf("  %u > %u %s cwnd %u ssthresh %u mss %u window %u flight %u send %u receive %u holes %u\n",
+                  info.flow.local_port, info.flow.remote_port, std::string(tcp::name_of(info.state)).c_str(),
+                  info.cwnd, info.ssthresh, info.mss, info.send_window, info.in_flight, info.send_queue,
+                  info.receive_queue, info.reassembly);
+    }
+  } printer;
+  std::printf("%s: chain nodes %u of %u, buffers %llu, timers %u\n", text_of(address()).c_str(),
+              slices.in_use(), slices.capacity(), static_cast<unsigned long long>(buffers_live()),
+              wheel.armed_count());
+  stack.visit(0, UINT32_MAX, printer);
+#define BYWAY_COUNTER(name, kind, help)                                               \
+  if (const auto value = counters.block.value(tcp::CounterIndex::name); value != 0) { \
+    std::printf("  %s %llu\n", #name, static_cast<unsigned long long>(value));        \
+  }
+#include "dataplane/tcp/counters.def"
+#undef BYWAY_COUNTER
+}
+
+}  // namespace byway::sim
