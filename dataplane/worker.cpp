@@ -32,6 +32,12 @@ bool is_hard(net::ErrorKind kind) {
   return false;
 }
 
+/// For a table that outsiders must not be able to aim at: of the stack's secret, and another one than its own
+/// keys, which are hashes of it.
+std::uint64_t key_of(const std::array<std::uint8_t, 16>& secret) {
+  return tcp::SipHash(secret)(std::span<const std::uint8_t>(secret));
+}
+
 }  // namespace
 
 Worker::Worker(const WorkerOptions& options, WorkerShared& shared, BufferPool& buffers,
@@ -44,6 +50,7 @@ Worker::Worker(const WorkerOptions& options, WorkerShared& shared, BufferPool& b
       slices_(options.slices),
       timers_(shared.clock.now()),
       host_({slices_, buffers}, timers_, *this, counters.net),
+      path_mtus_(counters.net, key_of(options.stack.secret)),
       stack_(options.stack, {slices_, buffers}, timers_, *this, counters.tcp, shared.clock.now()),
       idle_(options.poll),
       frames_per_check_(std::min(frames_per_check_max, buffers.capacity() / tcp::supply_floor_parts)),
@@ -175,7 +182,9 @@ void Worker::undeliverable(const net::IcmpError& error, Instant now) {
   if (error.protocol != static_cast<std::uint8_t>(net::Protocol::tcp)) return;
   const std::uint8_t* tcp = error.transport.data();  // two TCP ports and the sequence number
   const tcp::FlowKey flow{error.source, error.destination, net::load_be16(tcp), net::load_be16(tcp + 2)};
-  stack_.on_delivery_error({flow, tcp::Seq{net::load_be32(tcp + 4)}, is_hard(error.kind)}, now);
+  const bool is_too_big = error.kind == net::ErrorKind::packet_too_big;
+  stack_.on_delivery_error(
+      {flow, tcp::Seq{net::load_be32(tcp + 4)}, is_hard(error.kind), is_too_big, error.mtu}, now);
 }
 
 void Worker::address_is_duplicate(net::LinkIndex link, const net::IpAddress& address) {
@@ -377,7 +386,14 @@ std::uint32_t Worker::take_mail(Instant now) {
 std::optional<tcp::Route> Worker::route_to(const net::IpAddress& remote) const {
   const auto path = host_.path(remote);
   if (!path) return std::nullopt;
-  return tcp::Route{path->source, path->mtu};
+  return tcp::Route{path->source, path->mtu, path_mtus_.find(remote, path->mtu, round_began_)};
+}
+
+std::optional<std::uint16_t> Worker::on_too_big(const net::IpAddress& remote, std::uint16_t mtu,
+                                                std::uint32_t packet_bytes, Instant now) {
+  const auto path = host_.path(remote);
+  if (!path) return std::nullopt;
+  return path_mtus_.on_too_big(remote, mtu, packet_bytes, path->mtu, now);
 }
 
 bool Worker::is_home(const tcp::FlowKey& flow) const {

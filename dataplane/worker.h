@@ -16,6 +16,7 @@
 #include "dataplane/idle.h"
 #include "dataplane/mailbox.h"
 #include "dataplane/net/host.h"
+#include "dataplane/net/path_mtu.h"
 #include "dataplane/port.h"
 #include "dataplane/round_budget.h"
 #include "dataplane/steering.h"
@@ -154,6 +155,8 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   // tcp::RouteSource
   [[nodiscard]] std::optional<tcp::Route> route_to(const net::IpAddress& remote) const override;
   [[nodiscard]] bool is_home(const tcp::FlowKey& flow) const override;
+  [[nodiscard]] std::optional<std::uint16_t> on_too_big(const net::IpAddress& remote, std::uint16_t mtu,
+                                                        std::uint32_t packet_bytes, Instant now) override;
 
   WorkerOptions options_;
   WorkerShared& shared_;
@@ -163,6 +166,7 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   SlicePool slices_;
   TimerWheel timers_;
   net::Host host_;
+  net::PathMtus path_mtus_;
   tcp::Stack stack_;
   IdlePolicy idle_;
   std::uint32_t frames_per_check_;

@@ -8,6 +8,7 @@
 //   receive.cpp      payload, reassembly, FIN, the receive window
 //   output.cpp       the next segment, if any
 //   timers.cpp       what is due
+//   path.cpp         how long segments may be
 //   connection.cpp   what its user asks for
 #pragma once
 
@@ -50,9 +51,11 @@ struct Opening {
   Seq iss;
   std::uint32_t timestamp_offset = 0;
   std::uint16_t mss_own = 0;                        ///< Largest payload that our path takes, without options.
+  std::uint16_t mss_path = UINT16_MAX;              ///< Largest that the whole path takes.
   std::uint16_t mss_default = 0;                    ///< For a peer that sends no MSS option (RFC 9293 3.7.1).
   Bytes receive_buffer = receive_buffer_bytes_min;  ///< To begin with.
-  bool uses_ecn = false;                            ///< Ask for ECN (active), or agree when asked (passive).
+  bool is_v6 = false;
+  bool uses_ecn = false;  ///< Ask for ECN (active), or agree when asked (passive).
 };
 
 /// Owner: a Socket. `now` never decreases. Every function leaves what it owes in the signals.
@@ -73,6 +76,15 @@ class Connection {
                                        Instant now);
   /// The network could not deliver the segment at `seq` (Stack::on_delivery_error).
   void on_delivery_error(Context& context, Seq seq, bool is_hard);
+  /// Whether octets from `seq` on are out.
+  [[nodiscard]] bool is_out(Seq seq) const {
+    return state_ != State::closed && seq >= send_.una && seq < send_.max;
+  }
+  /// Largest payload of a segment, options included.
+  [[nodiscard]] std::uint16_t mss_full() const { return static_cast<std::uint16_t>(mss_ + options_bytes()); }
+  /// The path takes segments of `mss` octets, options included, and no more: what is out and longer is lost,
+  /// for a reason that says nothing about congestion (RFC 1191 6.5).
+  void limit_mss(Bytes mss, Instant now);
   /// Fills in all fields of `header` but the TCP ports, and `payload` (empty before). False: nothing to send
   /// until the next segment, call or deadline.
   [[nodiscard]] bool next_segment(Context& context, HeaderFields& header, Rope& payload, Instant now);
@@ -283,6 +295,11 @@ class Connection {
   void on_life_deadline(Context& context, Instant now);
   void restart_keepalive(const Context& context, Instant now);
   void enter_time_wait(Context& context, Instant now);
+  // path.cpp
+  void lower_mss(Bytes mss, Instant now);
+  void suspect_black_hole(Context& context, Instant now);
+  void try_larger_mss(Instant now);
+  [[nodiscard]] Bytes options_bytes() const { return uses_timestamps_ ? timestamps_option_bytes : 0u; }
   // connection.cpp
   void end(Context& context, StreamEnd reason);
   [[nodiscard]] Bytes room(Context& context, std::uint32_t share) const;
@@ -314,7 +331,9 @@ class Connection {
   std::uint8_t receive_scale_ = 0;  ///< Shift of windows that go out.
   std::uint16_t mss_ = 0;           ///< Payload of a full segment to the peer, options taken off.
   std::uint16_t mss_own_ = 0;       ///< What we announce.
-  std::uint16_t receive_mss_ = 0;   ///< Largest payload that the peer has sent: what "full-sized" means.
+  std::uint16_t mss_peer_ =
+      0;  ///< What mss_ was before the path took less; until the SYN: what the path takes.
+  std::uint16_t receive_mss_ = 0;  ///< Largest payload that the peer has sent: what "full-sized" means.
   std::uint8_t duplicate_acks_owed_ = 0;
   std::uint8_t quick_acks_left_ = 0;
   std::uint8_t backoffs_ = 0;  ///< Time-outs in a row without progress.
@@ -338,6 +357,7 @@ class Connection {
   bool reset_owed_ : 1 = false;
   bool active_ : 1 = false;  ///< Opened by connect.
   bool user_gone_ : 1 = false;
+  bool is_v6_ : 1 = false;
   bool persisting_ : 1 = false;  ///< retransmit_at_ is for probes of a closed window.
   StreamEnd end_reason_ = StreamEnd::finished;
   SendState send_;
@@ -365,6 +385,7 @@ class Connection {
   std::uint32_t queueful_since_ms_ = 0;
   std::uint32_t unread_since_ms_ = 0;  ///< Since when the reader has taken nothing of what there is.
   std::uint32_t challenges_since_ms_ = 0;
+  std::uint32_t mss_lowered_ms_ = 0;  ///< When the path was found to take less, if mss_ < mss_peer_.
   std::uint32_t retransmits_ = 0;
   Bytes unsent_at_end_ = 0;  ///< Octets that never left, for bytes_sent() after the end.
   std::uint64_t bytes_written_ = 0;

@@ -5,12 +5,6 @@
 
 namespace byway::tcp {
 
-namespace {
-
-constexpr std::uint16_t timestamps_bytes = 12;  // with the two NOPs in front
-
-}  // namespace
-
 void Connection::open_active(const Opening& opening, Instant now) {
   open(opening, now);
   state_ = State::syn_sent;
@@ -37,6 +31,8 @@ void Connection::open(const Opening& opening, Instant now) {
   timestamp_offset_ = opening.timestamp_offset;
   mss_own_ = opening.mss_own;
   mss_ = opening.mss_default;
+  mss_peer_ = opening.mss_path;
+  is_v6_ = opening.is_v6;
   receive_mss_ = mss_default_v4;
   receive_scale_ = window_scale_own;
   receive_buffer_ = opening.receive_buffer;
@@ -52,10 +48,11 @@ void Connection::open(const Opening& opening, Instant now) {
 /// RFC 9293 3.10.7.2 and 3.10.7.3; options: 3.7.1 (MSS), RFC 7323 2.2 and 3.2 (used if both sides send them).
 void Connection::learn_from_syn(const SegmentView& syn, Instant now) {
   const Options& options = syn.options;
+  const Bytes path = mss_peer_;
   receive_.irs = syn.seq;
   receive_.nxt = receive_.edge = receive_.last_ack_sent = syn.seq + 1;
   if (options.mss != 0) mss_ = options.mss;
-  mss_ = std::min(std::max(mss_, mss_min), mss_own_);
+  mss_ = mss_peer_ = std::min(std::max(mss_, mss_min), mss_own_);
   send_scale_ = options.has_window_scale ? options.window_scale : std::uint8_t{0};
   if (!options.has_window_scale) receive_scale_ = 0;
   sack_permitted_ = options.sack_permitted;
@@ -65,13 +62,14 @@ void Connection::learn_from_syn(const SegmentView& syn, Instant now) {
   uses_ecn_ = uses_ecn_ && agrees;
   uses_timestamps_ = options.has_timestamps;
   if (uses_timestamps_) {
-    mss_ = static_cast<std::uint16_t>(mss_ - timestamps_bytes);
+    mss_ = mss_peer_ = static_cast<std::uint16_t>(mss_ - timestamps_option_bytes);
     timestamp_recent_ = options.timestamps.value;
     timestamp_recent_ms_ = milliseconds(now);
   }
   send_.wnd = send_.wnd_max = syn.window;  // windows of SYNs are not scaled (RFC 7323 2.2)
   send_.wl1 = syn.seq;
   send_.wl2 = syn.has(flag::ack) ? syn.ack : send_.iss;
+  limit_mss(path, now);
   congestion_.start(mss_);
 }
 

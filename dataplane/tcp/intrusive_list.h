@@ -9,7 +9,6 @@ template <typename T>
 struct Link {
   T* next = nullptr;
   T* prev = nullptr;
-  bool linked = false;
 };
 
 /// First in, first out, of objects that each have a Link at `member`.
@@ -18,19 +17,22 @@ class IntrusiveList {
  public:
   [[nodiscard]] bool empty() const { return head_ == nullptr; }
   [[nodiscard]] T* front() const { return head_; }
-  [[nodiscard]] static bool contains(const T& object) { return (object.*member).linked; }
+  /// Whether it stands in this list; meaningless if another list has it by the same link.
+  [[nodiscard]] bool contains(const T& object) const {
+    return (object.*member).prev != nullptr || head_ == &object;
+  }
   [[nodiscard]] static T* next(const T& object) { return (object.*member).next; }
 
   void push_back(T& object) {
     Link<T>& link = object.*member;
-    BYWAY_ASSERT(!link.linked);
-    link = {nullptr, tail_, true};
+    BYWAY_ASSERT(!contains(object));
+    link = {nullptr, tail_};
     (tail_ != nullptr ? (tail_->*member).next : head_) = &object;
     tail_ = &object;
   }
   void remove(T& object) {
     Link<T>& link = object.*member;
-    BYWAY_ASSERT(link.linked);
+    BYWAY_ASSERT(contains(object));
     (link.prev != nullptr ? (link.prev->*member).next : head_) = link.next;
     (link.next != nullptr ? (link.next->*member).prev : tail_) = link.prev;
     link = {};

@@ -100,6 +100,15 @@ inline constexpr std::uint16_t mss_default_v6 = 1220;
 /// uses 48 as well.
 inline constexpr std::uint16_t mss_min = 48;
 
+/// Timestamps on every segment take so much of its payload (RFC 7323 appendix A: two NOPs in front).
+inline constexpr Bytes timestamps_option_bytes = 12;
+
+/// RFC 8201 5.3, RFC 1191 6.3: so long after the path was found to take less, more is tried again.
+inline constexpr Nanoseconds mss_raise_interval = 10min;
+/// Time-outs in a row of a segment longer than every path takes before it is the length that is suspected
+/// (RFC 2923 2.1; RFC 4821 7.7): a router may drop what is too big and say nothing.
+inline constexpr std::uint8_t black_hole_timeouts = 2;
+
 /// Window scale that we offer (RFC 7323 2.3): 7 shows windows up to 8 MiB in steps of 128 octets.
 inline constexpr std::uint8_t window_scale_own = 7;
 static_assert(receive_buffer_bytes_default <= 65'535u << window_scale_own);

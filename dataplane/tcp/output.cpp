@@ -202,6 +202,7 @@ bool Connection::build_probe(Context& context, HeaderFields& header, Rope& paylo
 bool Connection::build_new(Context& context, HeaderFields& header, Rope& payload, Instant now) {
   if (state_ == State::fin_wait_2 || state_ == State::time_wait) return false;
   if (queue_.unsent() > 0) {
+    try_larger_mss(now);
     // RFC 5681 4.1: after a pause the window says nothing about the path any more.
     if (in_flight() == 0 && now - last_sent_at_ > rtt_.rto()) congestion_.on_idle(mss_);
     if (flight_ != nullptr && flight_->frto == Flight::Frto::second_ack && flight_->frto_new == 0)

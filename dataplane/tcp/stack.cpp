@@ -36,7 +36,7 @@ bool is_possible_peer(const net::IpAddress& ip) {
 
 }  // namespace
 
-Stack::Stack(const StackOptions& options, Memory memory, TimerWheel& wheel, const RouteSource& routes,
+Stack::Stack(const StackOptions& options, Memory memory, TimerWheel& wheel, RouteSource& routes,
              Counters counters, Instant now)
     : options_(options),
       context_{options_, memory, reassemblies_, flights_, sent_blocks_, counters},
@@ -80,7 +80,7 @@ Stream* Stack::connect(const net::SocketAddress& remote, StreamHandler& handler)
   count(CounterIndex::active_opens);
   socket->attached = true;
   socket->handler = &handler;
-  Opening opening = opening_for(flow, route->mtu, now_);
+  Opening opening = opening_for(flow, *route, now_);
   opening.uses_ecn = options_.ecn == Ecn::always;
   socket->connection.open_active(opening, now_);
   mark_dirty(*socket);
@@ -97,7 +97,7 @@ bool Stack::choose_port(FlowKey& flow) {
   return false;
 }
 
-Opening Stack::opening_for(const FlowKey& flow, std::uint16_t mtu, Instant now) const {
+Opening Stack::opening_for(const FlowKey& flow, const Route& route, Instant now) const {
   const bool v4 = flow.remote.is_v4();
   const std::uint16_t headers = v4 ? headers_bytes_v4 : headers_bytes_v6;
   const std::uint16_t mss_default = v4 ? mss_default_v4 : mss_default_v6;
@@ -105,14 +105,18 @@ Opening Stack::opening_for(const FlowKey& flow, std::uint16_t mtu, Instant now) 
   opening.iss = numbers_.initial_sequence(flow, now);
   opening.timestamp_offset = numbers_.timestamp_offset(flow);
   opening.mss_default = mss_default;
+  opening.is_v6 = !v4;
   opening.receive_buffer = std::min(options_.receive_buffer_bytes, receive_buffer_bytes_min);
-  opening.mss_own = mtu > headers + mss_default ? static_cast<std::uint16_t>(mtu - headers) : mss_default;
+  opening.mss_own =
+      route.mtu > headers + mss_default ? static_cast<std::uint16_t>(route.mtu - headers) : mss_default;
+  opening.mss_path =
+      route.path_mtu > headers ? static_cast<std::uint16_t>(route.path_mtu - headers) : mss_default;
   return opening;
 }
 
 Opening Stack::passive_opening_for(const FlowKey& flow, Instant now) const {
   const auto route = routes_.route_to(flow.remote);
-  Opening opening = opening_for(flow, route ? route->mtu : mtu_default, now);
+  Opening opening = opening_for(flow, route.value_or(Route{}), now);
   opening.uses_ecn = options_.ecn != Ecn::off;
   return opening;
 }
@@ -216,8 +220,27 @@ void Stack::on_delivery_error(const DeliveryError& error, Instant now) {
     count(CounterIndex::drop_bad_delivery_error);
     return;
   }
-  socket->connection.on_delivery_error(context_, error.seq, error.is_hard);
+  if (error.is_too_big) {
+    on_too_big(*socket, error, now);
+  } else {
+    socket->connection.on_delivery_error(context_, error.seq, error.is_hard);
+  }
   settle(*socket);
+}
+
+/// RFC 1191, RFC 8201: the error counts when it is about octets that are out (RFC 5927 4).
+void Stack::on_too_big(Socket& socket, const DeliveryError& error, Instant now) {
+  Connection& connection = socket.connection;
+  if (!connection.is_out(error.seq)) {
+    count(CounterIndex::drop_bad_delivery_error);
+    return;
+  }
+  const std::uint16_t headers = socket.flow.remote.is_v4() ? headers_bytes_v4 : headers_bytes_v6;
+  const auto mtu =
+      routes_.on_too_big(socket.flow.remote, error.mtu, headers + std::uint32_t{connection.mss_full()}, now);
+  if (!mtu || *mtu <= headers) return;
+  count(CounterIndex::path_mtu_reductions);
+  connection.limit_mss(*mtu - headers, now);
 }
 
 /// A segment without a connection: RFC 9293 3.10.7.1 and 3.10.7.2.

@@ -38,8 +38,9 @@ namespace byway::tcp {
 
 /// Where a peer is reached from.
 struct Route {
-  net::IpAddress local;  ///< The address to connect from.
-  std::uint16_t mtu = mtu_default;
+  net::IpAddress local;                  ///< The address to connect from.
+  std::uint16_t mtu = mtu_default;       ///< Of the link: what we can take.
+  std::uint16_t path_mtu = mtu_default;  ///< What the whole path takes, as far as is known: at most `mtu`.
 };
 
 /// What the stack asks the worker about paths: on connect and on an accepted SYN, never per segment.
@@ -50,6 +51,14 @@ class RouteSource {
   [[nodiscard]] virtual bool is_home(const FlowKey& flow) const {
     static_cast<void>(flow);
     return true;
+  }
+  /// A packet of `packet_bytes` to `remote` that is out was too big for a router, whose next link takes `mtu`
+  /// (0: it did not say). Returns what the path takes from now on; nullopt: nothing was learned.
+  [[nodiscard]] virtual std::optional<std::uint16_t> on_too_big(const net::IpAddress& remote,
+                                                                std::uint16_t mtu, std::uint32_t packet_bytes,
+                                                                Instant now) {
+    static_cast<void>(remote), static_cast<void>(packet_bytes), static_cast<void>(now);
+    return mtu != 0 ? std::optional(mtu) : std::nullopt;
   }
 
  protected:
@@ -73,6 +82,8 @@ struct DeliveryError {
   /// Not an unreachable network or an exceeded time to live, which routers say while they look for another
   /// way.
   bool is_hard = false;
+  bool is_too_big = false;  ///< It was too long for a link that takes `mtu` (0: unknown) and must not be cut.
+  std::uint16_t mtu = 0;
 };
 
 /// One connection as the `connections` command shows it.
@@ -109,8 +120,8 @@ class ConnectionVisitor {
 class Stack final : public Connector {
  public:
   /// `memory`, `wheel` and `routes` outlive the stack; the cells of `counters` too.
-  Stack(const StackOptions& options, Memory memory, TimerWheel& wheel, const RouteSource& routes,
-        Counters counters, Instant now);
+  Stack(const StackOptions& options, Memory memory, TimerWheel& wheel, RouteSource& routes, Counters counters,
+        Instant now);
   /// Drops what is left, silently: no events, no resets (abort_all sends those).
   ~Stack();
   Stack(const Stack&) = delete;
@@ -181,7 +192,8 @@ class Stack final : public Connector {
 
   // Sockets
   Socket* acquire_socket(const FlowKey& flow);
-  [[nodiscard]] Opening opening_for(const FlowKey& flow, std::uint16_t mtu, Instant now) const;
+  [[nodiscard]] Opening opening_for(const FlowKey& flow, const Route& route, Instant now) const;
+  void on_too_big(Socket& socket, const DeliveryError& error, Instant now);
   [[nodiscard]] Opening passive_opening_for(const FlowKey& flow, Instant now) const;
   [[nodiscard]] bool choose_port(FlowKey& flow);
   void mark_dirty(Socket& socket) {
@@ -210,7 +222,7 @@ class Stack final : public Connector {
   StackOptions options_;
   Context context_;
   TimerWheel& wheel_;
-  const RouteSource& routes_;
+  RouteSource& routes_;
   NumberSource numbers_;
   SynCookies cookies_;
   ReassemblySlab reassemblies_;

@@ -48,6 +48,7 @@ void Connection::on_retransmit_deadline(Context& context, Instant now) {
   }
   context.count(CounterIndex::retransmit_timeouts);
   begin_timeout_phase(now);
+  suspect_black_hole(context, now);
   retransmit_at_ = now + rtt_.rto(backoffs_);
 }
 
