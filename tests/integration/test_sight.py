@@ -53,11 +53,12 @@ def tcpdump(file, *words):
 def blocks(file):
     """(type, body) of every block of a pcapng file; both lengths of each must agree."""
     data = file.read_bytes()
-    while data:
-        kind, length = struct.unpack_from("<II", data)
-        assert struct.unpack_from("<I", data, length - 4)[0] == length, (kind, length)
-        yield kind, data[8:length - 4]
-        data = data[length:]
+    at = 0
+    while at < len(data):
+        kind, length = struct.unpack_from("<II", data, at)
+        assert struct.unpack_from("<I", data, at + length - 4)[0] == length, (kind, length)
+        yield kind, data[at + 8:at + length - 4]
+        at += length
 
 
 def options(body):
@@ -114,13 +115,12 @@ def test_tcpdump_reads_a_request_and_its_answer_in_both_directions(bed):
 
 
 def test_times_are_the_days_with_nanoseconds(bed):
-    before = os.times().elapsed
     started = int(subprocess.run(["date", "+%s"], capture_output=True, text=True, check=True).stdout)
     bed.capture("times", "--filter", "tcp")
     bed.curl("/")
     bed.end("times")
     lines = tcpdump(bed.directory / "times.pcapng")
-    assert lines and before
+    assert lines
     for line in lines:
         seconds, fraction = line.split()[0].split(".")
         assert started - 1 <= int(seconds) <= started + 60 and len(fraction) == 9, line
