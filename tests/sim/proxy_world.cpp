@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dataplane/net/address_text.h"
 #include "tests/sim/random_link.h"
 #include "tests/support/set_description.h"
 
