@@ -53,22 +53,26 @@ void Reassembly::note(Seq seq) {
 
 std::uint8_t Reassembly::report(std::span<SackBlock> out) const {
   std::uint8_t written = 0;
+  const auto tell = [&](std::uint32_t index) {
+    const auto is_it = [&](const SackBlock& block) { return block.first == ranges_[index].first; };
+    if (std::none_of(out.begin(), out.begin() + written, is_it)) out[written++] = range(index);
+  };
   for (std::uint8_t i = 0; i < recent_count_ && written < out.size(); ++i) {
     for (std::uint32_t j = 0; j < count_; ++j) {
       if (ranges_[j].first > recent_[i] || recent_[i] >= ranges_[j].end()) continue;
-      const bool is_told = std::any_of(out.begin(), out.begin() + written, [&](const SackBlock& block) {
-        return block.first == ranges_[j].first;
-      });
-      if (!is_told) out[written++] = range(j);
+      tell(j);
       break;
     }
   }
+  // "As many distinct blocks as possible": of the newest some may have become one.
+  for (std::uint32_t j = count_; j > 0 && written < out.size(); --j) tell(j - 1);
   return written;
 }
 
 Reassembly::Result Reassembly::insert(Seq seq, Slice bytes) {
   if (slice_count() >= queue_slices_max) return Result::full;
   Result result = Result::duplicate;
+  const Seq begin = seq;
   while (!bytes.empty()) {
     std::uint32_t i = 0;
     while (i < count_ && ranges_[i].end() < seq) ++i;
@@ -107,6 +111,8 @@ Reassembly::Result Reassembly::insert(Seq seq, Slice bytes) {
     seq += fresh;
     result = Result::kept;
   }
+  // RFC 2883 4: the range around a duplicate is told of right behind the DSACK.
+  if (result == Result::duplicate && seq > begin) note(begin);
   return result;
 }
 

@@ -45,7 +45,7 @@ class Reassembly {
     return {ranges_[index].first, ranges_[index].end()};
   }
   /// Writes what SACK is to tell (RFC 2018 4): the range with the octets that came last, then those that were
-  /// told of before, the newest first. Returns how many.
+  /// told of before, the newest first, then any others. Returns how many.
   std::uint8_t report(std::span<SackBlock> out) const;
 
  private:

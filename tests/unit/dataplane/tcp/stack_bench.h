@@ -41,7 +41,7 @@ class PacketPool final : public BufferProvider {
 
 /// What the stack has sent.
 struct Sent {
-  SegmentView view;
+  SegmentView view;  ///< Its `ecn` is that of the IP header.
   std::vector<std::uint8_t> payload;
 };
 
@@ -70,7 +70,8 @@ class StackBench : private RouteSource, private Acceptor {
     if (buffer == nullptr) return false;
     std::copy_n(header.begin(), header_bytes, buffer->memory);
     std::copy(payload.begin(), payload.end(), buffer->memory + header_bytes);
-    stack.on_segment(peer_address, gateway_address, 0, Slice::adopt(buffer, buffer->memory, size), now);
+    stack.on_segment(peer_address, gateway_address, fields.ecn, Slice::adopt(buffer, buffer->memory, size),
+                     now);
     return true;
   }
   /// Tells handlers, then takes all segments that may be sent.
@@ -83,6 +84,7 @@ class StackBench : private RouteSource, private Acceptor {
       segment_.payload.copy_to(0, std::span(bytes).subspan(segment_.header_bytes));
       Sent& sent = all.emplace_back();
       BYWAY_ASSERT(parse_segment(bytes, sent.view) == ParseResult::ok);
+      sent.view.ecn = segment_.ecn;
       sent.payload.assign(bytes.begin() + segment_.header_bytes, bytes.end());
       segment_.payload.clear();
     }
@@ -146,30 +148,56 @@ class Listening : public StreamHandler {
   std::map<std::uint16_t, StreamEnd> ended;  ///< By the peer's TCP port.
 };
 
+/// What a peer says in its SYN.
+struct PeerOptions {
+  std::uint16_t window = UINT16_MAX;
+  std::optional<std::uint8_t> window_scale;
+  bool sack = false;
+  bool timestamps = false;
+  bool ecn = false;
+  Nanoseconds round_trip{0};  ///< Between the SYN-ACK and its ACK.
+};
+
 /// A peer that opens a connection. It acknowledges and sends only what the test says.
 class Peer {
  public:
   Peer(StackBench& bench, std::uint16_t tcp_port, std::uint16_t window = UINT16_MAX,
        std::optional<std::uint8_t> window_scale = {})
-      : bench_(bench), scale_(window_scale.value_or(0)), tcp_port_(tcp_port), window_(window) {
-    HeaderFields syn = fields(flag::syn);
+      : Peer(bench, tcp_port, PeerOptions{window, window_scale}) {}
+  Peer(StackBench& bench, std::uint16_t tcp_port, const PeerOptions& options)
+      : bench_(bench),
+        scale_(options.window_scale.value_or(0)),
+        tcp_port_(tcp_port),
+        window_(options.window),
+        timestamps_(options.timestamps) {
+    HeaderFields syn = fields(options.ecn ? flag::syn | flag::ece | flag::cwr : flag::syn);
     syn.options.mss = 1460;
-    syn.options.has_window_scale = window_scale.has_value();
+    syn.options.has_window_scale = options.window_scale.has_value();
     syn.options.window_scale = scale_;
+    syn.options.sack_permitted = options.sack;
     BYWAY_ASSERT(bench_.receive(syn));
     ++next_.value;
     const std::vector<Sent> answer = bench_.flush();
     BYWAY_ASSERT(answer.size() == 1 && answer[0].view.has(flag::syn | flag::ack));
-    acknowledged = answer[0].view.seq + 1;
-    note_window(answer[0].view);
+    syn_ack = answer[0].view;
+    acknowledged = syn_ack.seq + 1;
+    note_window(syn_ack);
+    if (timestamps_) {
+      BYWAY_ASSERT(syn_ack.options.has_timestamps);
+      echo = echo_at_start = syn_ack.options.timestamps.value;
+      started_at = bench_.now;
+    }
+    bench_.advance(options.round_trip);
     acknowledge(acknowledged);
     bench_.flush();
     BYWAY_ASSERT(bench_.stream_of(tcp_port) != nullptr);
   }
 
-  /// Sends `payload` behind what it sent before. False: lost for want of a buffer.
-  bool send(std::span<const std::uint8_t> payload) {
-    const HeaderFields header = fields(flag::ack);
+  /// Sends `payload` behind what it sent before. False: lost for want of a buffer. `ecn`: of the IP header;
+  /// `flags` beside ACK.
+  bool send(std::span<const std::uint8_t> payload, std::uint8_t ecn = 0, std::uint8_t flags = 0) {
+    HeaderFields header = fields(static_cast<std::uint8_t>(flag::ack | flags));
+    header.ecn = ecn;
     next_ += static_cast<std::uint32_t>(payload.size());
     return bench_.receive(header, payload);
   }
@@ -184,9 +212,12 @@ class Peer {
     ++next_.value;
     return bench_.receive(header);
   }
-  bool acknowledge(Seq upto) {
+  /// An ACK with these SACK blocks and `flags`.
+  bool acknowledge(Seq upto, std::span<const SackBlock> blocks = {}, std::uint8_t flags = 0) {
     acknowledged = upto;
-    return bench_.receive(fields(flag::ack));
+    HeaderFields header = fields(static_cast<std::uint8_t>(flag::ack | flags));
+    for (const SackBlock& block : blocks) header.options.sack[header.options.sack_count++] = block;
+    return bench_.receive(header);
   }
   void set_window(std::uint16_t window) { window_ = window; }
   void step_back(Seq to) { next_ = to; }
@@ -199,9 +230,13 @@ class Peer {
   [[nodiscard]] std::uint16_t tcp_port() const { return tcp_port_; }
   [[nodiscard]] Seq next() const { return next_; }
 
-  Seq acknowledged;  ///< What its ACKs say.
-  Seq taken;         ///< What the stack has acknowledged.
-  Seq edge;          ///< Of the window that the stack offers.
+  Seq acknowledged;        ///< What its ACKs say.
+  std::uint32_t echo = 0;  ///< The timestamp that they echo.
+  std::uint32_t echo_at_start = 0;
+  Instant started_at;
+  SegmentView syn_ack;
+  Seq taken;  ///< What the stack has acknowledged.
+  Seq edge;   ///< Of the window that the stack offers.
 
  private:
   [[nodiscard]] HeaderFields fields(std::uint8_t flags) const {
@@ -212,6 +247,8 @@ class Peer {
     header.ack = acknowledged;
     header.flags = flags;
     header.window = window_;
+    header.options.has_timestamps = timestamps_;
+    header.options.timestamps = {static_cast<std::uint32_t>(bench_.now.ns / 1'000'000), echo};
     return header;
   }
 
@@ -220,6 +257,7 @@ class Peer {
   std::uint8_t scale_;
   std::uint16_t tcp_port_;
   std::uint16_t window_;
+  bool timestamps_;
 };
 
 /// Gives `stream` that many octets to send, in buffers of the pool; returns how many it took.
