@@ -1,5 +1,6 @@
-// How much may be sent while a loss is repaired: Proportional Rate Reduction (RFC 6937), so that the window
-// comes down to its new size over one round trip, by ACKs that arrive, without a pause and without a burst.
+// How much may be sent while a loss is repaired: Proportional Rate Reduction (RFC 6937, with the lower bounds
+// of RFC 9937, which replaces it), so that the window comes down to its new size over one round trip, by ACKs
+// that arrive, without a pause and without a burst.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +19,7 @@ class Prr {
   }
   /// The window after an ACK that delivered `delivered` octets, with `pipe` left in the network. `progress`:
   /// the ACK moved snd_una and showed no new loss, so the lower bound may be the one of slow start
-  /// (RFC 6937 3.1, PRR-SSRB), else it is the conservative one.
+  /// (RFC 9937 6: SafeACK, PRR-SSRB), else it is the conservative one.
   [[nodiscard]] Bytes on_ack(Bytes delivered, Bytes pipe, Bytes threshold, Bytes mss, bool progress) {
     delivered_ += delivered;
     std::int64_t send = 0;
