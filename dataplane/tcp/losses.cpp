@@ -85,7 +85,9 @@ bool Connection::detect_losses(Instant now) {
     detect_without_sack();
     return false;
   }
-  if (flight.sent.sacked() == 0 && flight.sent.retransmitted_out() == 0) return false;
+  // In a repair the retransmission that has just arrived may show what was lost before it at the tail.
+  if (flight.phase == Phase::open && flight.sent.sacked() == 0 && flight.sent.retransmitted_out() == 0)
+    return false;
   const RackState::Verdict verdict =
       flight.rack.detect(flight.sent, reordering_window(), flight.reduced_at, micros(now));
   if (verdict.wait > 0) {

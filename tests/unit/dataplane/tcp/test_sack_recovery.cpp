@@ -158,6 +158,15 @@ TEST_CASE("a retransmission that is lost is found by what was sent after it") {
   CHECK(transfer.count(CounterIndex::retransmit_timeouts) == 0);
 }
 
+TEST_CASE("a retransmission that arrives shows that the tail before it was lost") {
+  Transfer transfer(10);
+  transfer.after(100ms);
+  REQUIRE(transfer.ack(0, {{1, 9}}) == Numbers{0});
+  transfer.after(100ms);
+  CHECK(transfer.ack(9) == Numbers{9});
+  CHECK(transfer.count(CounterIndex::retransmit_timeouts) == 0);
+}
+
 // ---- Tail loss probes ------------------------------------------------------------------------------------
 
 TEST_CASE("the loss of the tail is found by a probe: the last segment again (RFC 8985 7.3)") {
