@@ -117,7 +117,8 @@ void Connection::on_delivered(const SentSegment& sent, const SegmentView& segmen
       echoed_before = age_ms > (now_us - sent.sent_at) / 1000 + 1;
     }
   } else {
-    delivery.original = true;
+    // RFC 5682 3.1 step 3: not what was sent after the time-out, which arrives in any case.
+    if (sent.end() <= flight_->recover) delivery.original = true;
     const Micros rtt = std::max(now_us - sent.sent_at, 1u);
     if (delivery.rtt == 0 || rtt < delivery.rtt) delivery.rtt = rtt;  // the last one sent
   }

@@ -201,7 +201,7 @@ class Connection {
     bool advances = false;   ///< snd_una moves.
     bool sacks = false;      ///< Octets behind a hole have arrived.
     bool duplicate = false;  ///< Without SACK: it shows that some segment has arrived.
-    bool original = false;   ///< Some that has arrived was sent once.
+    bool original = false;   ///< Some up to `recover` that has arrived was sent once.
     bool has_dsack = false;
     bool ends_phase = false;  ///< It was the last of a repair.
   };

@@ -251,7 +251,8 @@ bool Connection::is_spurious(const SegmentView& segment, const Delivery& deliver
 /// Whether there is new data, and room for it in the window that `segment` offers.
 bool Connection::may_send_new(const SegmentView& segment) const {
   const std::uint32_t window = std::uint32_t{segment.window} << send_scale_;
-  return queue_.unsent() > 0 && segment.ack + window > send_.nxt;
+  const Bytes fresh = std::min(queue_.unsent(), Bytes{mss_});
+  return fresh > 0 && segment.ack + window >= send_.nxt + fresh;
 }
 
 /// A duplicate is reported when nothing is in flight any more.

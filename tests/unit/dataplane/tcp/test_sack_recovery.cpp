@@ -325,3 +325,26 @@ TEST_CASE("without timestamps F-RTO sends new data first, and an ACK of what was
   CHECK(transfer.window() >= 10);
   CHECK(transfer.count(CounterIndex::retransmitted_segments) == 1);
 }
+
+TEST_CASE("that F-RTO's new data arrives says nothing: the time-out was right, and slow start goes on") {
+  Transfer transfer;
+  REQUIRE(transfer.after(203ms) == Numbers{10});
+  REQUIRE(transfer.after(305ms) == Numbers{0});
+  REQUIRE(transfer.ack(1) == Numbers{11, 12});
+  transfer.after(100ms);
+  CHECK(transfer.ack(1, {{11, 12}}).at(0) == 1);
+  CHECK(transfer.count(CounterIndex::spurious_recoveries) == 0);
+  CHECK(transfer.info().phase == Phase::timeout);
+  CHECK(transfer.window() < 7);
+}
+
+TEST_CASE("F-RTO does not wait for new data that the peer's window does not take") {
+  Transfer transfer;
+  transfer.peer->set_window(static_cast<std::uint16_t>((10 * transfer.mss + 127) / 128));
+  transfer.ack(0);
+  CHECK(transfer.after(203ms) == Numbers{9});
+  REQUIRE(transfer.after(305ms) == Numbers{0});
+  transfer.after(100ms);
+  transfer.peer->set_window(static_cast<std::uint16_t>(9 * transfer.mss / 128));
+  CHECK(transfer.ack(1) == Numbers{1, 2});
+}
