@@ -186,7 +186,10 @@ void Connection::measure_by_timestamp(const SegmentView& segment, Instant now) {
 void Connection::restart_loss_timers(const Delivery& delivery, Instant now) {
   if (in_flight() > 0) {
     if (delivery.advances) retransmit_at_ = now + rtt_.rto(backoffs_);
-    if (delivery.advances || delivery.sacks) schedule_probe(now);
+    if (delivery.advances || delivery.sacks) {
+      tail_probe_owed_ = false;  // here is the ACK that it would ask for
+      schedule_probe(now);
+    }
   } else if (delivery.advances) {
     retransmit_at_ = Instant::never();
     persisting_ = false;

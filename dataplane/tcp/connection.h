@@ -241,7 +241,7 @@ class Connection {
   void undo(Context& context);
   void schedule_probe(Instant now);
   void on_flight_timer(Context& context, Instant now);
-  void check_probe(Context& context, const Delivery& delivery, Instant now);
+  void check_probe(Context& context, const SegmentView& segment, const Delivery& delivery, Instant now);
   // receive.cpp
   void on_payload(Context& context, const SegmentView& segment, Slice payload, Instant now);
   void note_congestion_mark(Context& context, const SegmentView& segment);

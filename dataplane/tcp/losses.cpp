@@ -39,7 +39,7 @@ bool Connection::has_congestion_echo(const SegmentView& segment) const {
 void Connection::repair(Context& context, const SegmentView& segment, Delivery& delivery, Instant now) {
   Flight& flight = *flight_;
   if (delivery.has_dsack) on_dsack(context, delivery.dsack);
-  check_probe(context, delivery, now);
+  check_probe(context, segment, delivery, now);
   if (is_spurious(segment, delivery)) undo(context);
   // What came down for a mark goes on until something behind the CWR is acknowledged: marks before it are the
   // same ones (RFC 3168 6.1.2).
@@ -325,20 +325,27 @@ void Connection::answer_for_probe(Context& context, const Delivery& delivery) {
   probe_unsettled_ = false;
   if (delivery.has_dsack || flight_->phase != Phase::open) return;
   context.count(CounterIndex::probe_repairs);
-  congestion_.on_congestion(in_flight(), mss_);
+  congestion_.on_congestion(delivery.flight, mss_);
   cwr_owed_ = uses_ecn_;
 }
 
 /// RFC 8985 7.4.2: whether the probe repaired a loss, which the window has to answer for.
-void Connection::check_probe(Context& context, const Delivery& delivery, Instant now) {
+void Connection::check_probe(Context& context, const SegmentView& segment, const Delivery& delivery,
+                             Instant now) {
   Flight& flight = *flight_;
   if (!flight.probe_out || send_.una < flight.probe_end) return;
   if (flight.probe_was_retransmission) {
-    if (send_.una == flight.probe_end && delivery.advances) return;  // the next ACK or DSACK tells
-    if (send_.una > flight.probe_end && flight.phase == Phase::open && !delivery.has_dsack &&
-        !flight.sent.empty()) {
+    // The next ACK tells: one without news, or a DSACK, that the original had arrived as well.
+    const bool is_plain = !delivery.advances && is_duplicate_ack(segment) && segment.options.sack_count == 0;
+    if (send_.una == flight.probe_end && !is_plain) return;
+    if (send_.una > flight.probe_end && flight.phase == Phase::open && !delivery.has_dsack) {
       context.count(CounterIndex::probe_repairs);
-      begin_reduction(Phase::reduced, now);
+      if (flight.sent.empty()) {
+        cwr_owed_ = uses_ecn_;
+        congestion_.on_congestion(delivery.flight, mss_);
+      } else {
+        begin_reduction(Phase::reduced, now);
+      }
     }
   }
   flight.probe_out = false;

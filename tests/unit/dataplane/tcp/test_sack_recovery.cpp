@@ -206,6 +206,46 @@ TEST_CASE("one probe is sent, then comes the time-out") {
   CHECK(transfer.count(CounterIndex::retransmit_timeouts) == 1);
 }
 
+TEST_CASE("an ACK that comes before a due probe leaves is the answer that it would have asked for") {
+  Transfer transfer(10);
+  transfer.bench.advance(203ms);
+  CHECK(transfer.ack(9).empty());
+  CHECK(transfer.count(CounterIndex::tail_loss_probes) == 0);
+}
+
+TEST_CASE("a loss that a probe repaired reduces the window (RFC 8985 7.4.2)") {
+  for (const bool more_is_out : {true, false}) {
+    CAPTURE(more_is_out);
+    Transfer transfer(10);
+    transfer.after(100ms);
+    transfer.ack(9);
+    REQUIRE(transfer.after(260ms) == Numbers{9});
+    transfer.write(3);
+    REQUIRE(transfer.flush() == Numbers{10, 11, 12});
+    const double before = transfer.window();
+    transfer.after(100ms);
+    transfer.ack(more_is_out ? 12 : 13);
+    CHECK(transfer.count(CounterIndex::probe_repairs) == 1);
+    CHECK(transfer.window() < before);
+  }
+}
+
+TEST_CASE("a loss that a probe repaired at the end of a flight reduces the window in the next one") {
+  Transfer transfer(10);
+  transfer.after(100ms);
+  transfer.ack(9);
+  REQUIRE(transfer.after(260ms) == Numbers{9});
+  transfer.after(100ms);
+  transfer.ack(10);
+  REQUIRE(transfer.window() >= 10);
+  transfer.write(10);
+  REQUIRE(transfer.flush().size() == 10);
+  transfer.after(100ms);
+  transfer.ack(20);
+  CHECK(transfer.count(CounterIndex::probe_repairs) == 1);
+  CHECK(transfer.window() == Catch::Approx(7).margin(1));
+}
+
 TEST_CASE("a probe that was needless reduces nothing: a DSACK or an ACK without news tells") {
   for (const int how : {0, 1}) {
     CAPTURE(how);
@@ -227,6 +267,21 @@ TEST_CASE("a probe that was needless reduces nothing: a DSACK or an ACK without 
     CHECK(transfer.count(CounterIndex::probe_repairs) == 0);
     CHECK(transfer.window() >= before);
   }
+}
+
+TEST_CASE("data of the peer is no sign that a probe was needless") {
+  Transfer transfer(10);
+  transfer.after(100ms);
+  transfer.ack(9);
+  REQUIRE(transfer.after(260ms) == Numbers{9});
+  transfer.write(3);
+  REQUIRE(transfer.flush().size() == 3);
+  transfer.ack(10);
+  transfer.peer->send(std::vector<std::uint8_t>(100, 1));
+  transfer.flush();
+  transfer.after(100ms);
+  transfer.ack(12);
+  CHECK(transfer.count(CounterIndex::probe_repairs) == 1);
 }
 
 // ---- Time-outs -------------------------------------------------------------------------------------------
