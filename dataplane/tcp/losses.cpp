@@ -126,7 +126,7 @@ void Connection::remember_for_undo() {
   flight.before = congestion_;
   flight.can_undo = true;
   flight.has_stamp = false;
-  flight.unproven = 0;
+  flight.unproven = flight.sent.retransmitted_out();
   flight.undo_from = send_.una;
 }
 

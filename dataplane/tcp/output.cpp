@@ -120,7 +120,6 @@ bool Connection::build_retransmission(Context& context, HeaderFields& header, Ro
     flight_->has_stamp = true;
     flight_->stamp = timestamp(now);
   }
-  ++flight_->unproven;
   return true;
 }
 
@@ -151,6 +150,7 @@ bool Connection::build_again(Context& context, HeaderFields& header, Rope& paylo
   add_sack(context, header, length);
   flight_->prr.on_sent(at->bytes);
   sent.set_sent_again(at, micros(now));
+  ++flight_->unproven;  // probes too: their DSACK must not speak for another
   context.count(CounterIndex::retransmitted_segments);
   ++retransmits_;
   // RFC 6675 6: the time for the first segment begins anew when it is sent again.

@@ -338,6 +338,23 @@ TEST_CASE("DSACKs for all that was sent again show that nothing was lost, and th
   CHECK(transfer.window() >= before);
 }
 
+TEST_CASE("the DSACK of a probe does not take back a recovery that was needed") {
+  Transfer transfer(10);
+  transfer.after(100ms);
+  REQUIRE(transfer.ack(0, {{1, 10}}) == Numbers{0});
+  transfer.write(2);
+  REQUIRE(transfer.flush() == Numbers{10, 11});
+  transfer.after(100ms);
+  transfer.ack(11);  // the recovery is over; 11 is late
+  REQUIRE(transfer.info().phase == Phase::open);
+  REQUIRE(transfer.after(400ms) == Numbers{11});
+  transfer.write(3);
+  REQUIRE_FALSE(transfer.flush().empty());
+  transfer.ack(12, {{11, 12}});
+  CHECK(transfer.count(CounterIndex::dsacks_in) == 1);
+  CHECK(transfer.count(CounterIndex::spurious_recoveries) == 0);
+}
+
 TEST_CASE("an ACK whose timestamp is older than the retransmission takes the recovery back (RFC 3522)") {
   for (const bool is_older : {true, false}) {
     CAPTURE(is_older);
