@@ -69,6 +69,7 @@ bool Connection::advance(Context& context, const SegmentView& segment, Delivery&
   if (flight_ == nullptr) return fin_acknowledged;
   SentSegments& sent = flight_->sent;
   flight_->duplicates = 0;
+  flight_->first_owed = false;
   while (!sent.empty() && sent.front().end() <= send_.una) {
     if (sent.front().state != SentSegment::State::sacked) {
       on_delivered(sent.front(), segment, delivery, now);

@@ -31,6 +31,8 @@ struct Flight {
   Phase phase = Phase::open;
   Seq recover;  ///< RecoveryPoint: an ACK of it ends the phase.
   Prr prr;
+  /// RFC 6298 5.4: a time-out sends the first segment again, whatever of the others is still in the network.
+  bool first_owed = false;
 
   /// Undoing what turns out to have been no loss (RFC 4015).
   bool can_undo = false;

@@ -169,6 +169,7 @@ void Connection::begin_timeout_phase(Instant now) {
   }
   flight.phase = Phase::timeout;
   flight.recover = send_.nxt;
+  flight.first_owed = true;
   flight.probe_out = false;
   flight.duplicates = 0;
   flight.stop_timer();
@@ -181,7 +182,9 @@ void Connection::begin_timeout_phase(Instant now) {
       flight.sent.set_state(at, SentSegment::State::out);
     }
   }
-  flight.rack.mark_on_timeout(flight.sent, reordering_window(), micros(now));
+  // What a flight without ACKs does not know of the round trip, the ones before it do.
+  const Micros rtt = flight.rack.rtt() == 0 ? static_cast<Micros>(rtt_.srtt() / 1us) : 0;
+  flight.rack.mark_on_timeout(flight.sent, rtt + reordering_window(), micros(now));
 }
 
 void Connection::end_phase() {

@@ -114,8 +114,10 @@ bool Connection::build_retransmission(Context& context, HeaderFields& header, Ro
   if (flight_ == nullptr || flight_->sent.lost() == 0) return false;
   if (flight_->frto == Flight::Frto::second_ack) return false;  // RFC 5682 2.1 step 2: new data first
   const SentSegments::Place at = flight_->sent.first_lost();
-  if (pipe() + at->bytes > congestion_.window() && pipe() > 0) return false;
+  const bool has_room = pipe() + at->bytes <= congestion_.window() || pipe() == 0;
+  if (!has_room && !flight_->first_owed) return false;
   if (!build_again(context, header, payload, at, now)) return false;
+  flight_->first_owed = false;
   if (!flight_->has_stamp) {
     flight_->has_stamp = true;
     flight_->stamp = timestamp(now);

@@ -305,6 +305,16 @@ TEST_CASE("after a time-out all that was out is sent again in slow start") {
   CHECK(transfer.info().phase == Phase::open);
 }
 
+TEST_CASE("a time-out sends the first segment again, and leaves alone what has just been sent") {
+  Transfer transfer(2);
+  REQUIRE(transfer.after(203ms) == Numbers{1});  // the probe, and the time-out 300 ms later
+  transfer.bench.advance(250ms);
+  transfer.write(1);
+  REQUIRE(transfer.flush() == Numbers{2});
+  REQUIRE(transfer.after(55ms) == Numbers{0});
+  CHECK(transfer.info().lost == transfer.mss);  // the second: the third left 55 ms ago
+}
+
 TEST_CASE("a peer that lets go of what it has SACKed gets it again (RFC 2018 8)") {
   Transfer transfer(10);
   transfer.after(100ms);
