@@ -169,6 +169,7 @@ void Connection::measure_round_trip(const SegmentView& segment, const Delivery& 
     rack_path_.add_rtt(delivery.rtt, micros(now));
     if (send_.una < flight_->rtt_round_end) return;
     flight_->rtt_round_end = send_.nxt;
+    if (flight_->phase == Phase::open) flight_->keep_recover_near(send_.una);
     rtt_.add_sample(std::chrono::microseconds(delivery.rtt));
   } else if (delivery.advances) {
     measure_by_timestamp(segment, now);

@@ -64,6 +64,8 @@ struct Flight {
 
   Seq rtt_round_end;  ///< An ACK of this gives the next round trip sample: one a round trip (RFC 6298 3).
 
+  /// Once a round trip: a `recover` that was 2 GiB behind would look like one that is ahead.
+  void keep_recover_near(Seq una) { recover = later(recover, una - 1); }
   void set_timer(Timer kind, Instant at) {
     timer = kind;
     timer_at = at;

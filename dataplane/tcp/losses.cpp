@@ -189,10 +189,8 @@ void Connection::begin_timeout_phase(Instant now) {
 
 void Connection::end_phase() {
   Flight& flight = *flight_;
-  if (flight.phase != Phase::timeout) {
-    congestion_.set_window(congestion_.threshold());
-    rack_path_.on_recovery_end();
-  }
+  if (flight.phase != Phase::timeout) congestion_.set_window(congestion_.threshold());
+  if (flight.phase != Phase::reduced) rack_path_.on_recovery_end();
   flight.phase = Phase::open;
   flight.frto = Flight::Frto::off;
 }

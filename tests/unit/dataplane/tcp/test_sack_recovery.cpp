@@ -124,6 +124,20 @@ TEST_CASE("while a loss is repaired, no more is sent than the lower window's sha
   CHECK(info.in_flight - info.sacked - info.lost <= info.ssthresh + transfer.mss);
 }
 
+TEST_CASE("the end of the last recovery stays behind what is acknowledged for any number of octets") {
+  Flight flight(Seq{1000});
+  flight.recover = Seq{5000};
+  flight.keep_recover_near(Seq{2000});
+  CHECK(flight.recover == Seq{5000});
+  flight.keep_recover_near(Seq{5000});
+  CHECK_FALSE(Seq{5000} > flight.recover);
+  Seq una{5001};
+  for (int i = 0; i < 32; ++i, una += 1u << 28) {
+    flight.keep_recover_near(una);
+    CHECK(una > flight.recover);
+  }
+}
+
 // ---- RACK ------------------------------------------------------------------------------------------------
 
 TEST_CASE("fewer than three segments behind a hole show a loss a quarter round trip later (RFC 8985 6.2)") {
