@@ -222,7 +222,7 @@ class Connection {
   [[nodiscard]] Bytes pipe() const;  ///< What is in the network (RFC 6675 4).
   [[nodiscard]] bool has_congestion_echo(const SegmentView& segment) const;
   void repair(Context& context, const SegmentView& segment, Delivery& delivery, Instant now);
-  void follow_phase(const Delivery& delivery, bool new_loss, Instant now);
+  void follow_phase(const SegmentView& segment, const Delivery& delivery, bool new_loss, Instant now);
   /// True: something that had been sent again is lost once more.
   bool detect_losses(Instant now);
   void detect_without_sack();

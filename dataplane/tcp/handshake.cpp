@@ -144,6 +144,8 @@ InputResult Connection::on_syn_sent(Context& context, const SegmentView& segment
 InputResult Connection::on_repeated_syn(Context& context, const SegmentView& segment, Slice payload,
                                         Instant now) {
   if (!segment.has(flag::ack)) {  // our SYN-ACK was lost, or crosses this on its way
+    // RFC 3168 6.1.1: a peer that asks for ECN no more has given up on it.
+    if (!segment.has(flag::ece | flag::cwr)) uses_ecn_ = false;
     if (uses_timestamps_ && !fails_paws(segment, now)) remember_timestamp(segment, now);
     syn_owed_ = true;
     signal(signal::output);

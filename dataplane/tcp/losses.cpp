@@ -57,15 +57,19 @@ void Connection::repair(Context& context, const SegmentView& segment, Delivery& 
     flight.can_undo = false;
     begin_reduction(Phase::recovery, now);
   }
-  follow_phase(delivery, new_loss, now);
+  follow_phase(segment, delivery, new_loss, now);
   signal(signal::output);
 }
 
 /// The window after this ACK.
-void Connection::follow_phase(const Delivery& delivery, bool new_loss, Instant now) {
+void Connection::follow_phase(const SegmentView& segment, const Delivery& delivery, bool new_loss,
+                              Instant now) {
   switch (flight_->phase) {
     case Phase::open:
-      if (delivery.advances && !delivery.ends_phase) grow_window(delivery, now);
+      // RFC 3168 6.1.2: not by an ACK that echoes a mark.
+      if (delivery.advances && !delivery.ends_phase && !has_congestion_echo(segment)) {
+        grow_window(delivery, now);
+      }
       break;
     case Phase::reduced:
     case Phase::recovery:
@@ -134,6 +138,7 @@ void Connection::remember_for_undo() {
 void Connection::begin_reduction(Phase phase, Instant now) {
   Flight& flight = *flight_;
   if (flight.phase == Phase::open) remember_for_undo();
+  if (phase == Phase::reduced) flight.can_undo = false;  // a mark is no guess, nor what a probe has repaired
   flight.phase = phase;
   flight.reduced_at = micros(now);
   cwr_owed_ = uses_ecn_;  // RFC 3168 6.1.2: whatever the reason
@@ -195,9 +200,13 @@ void Connection::end_phase() {
   flight.frto = Flight::Frto::off;
 }
 
-/// RFC 3168 6.1.2: as for a loss, at most once a round trip, and the peer is told (CWR).
+/// RFC 3168 6.1.2: as for a loss, at most once a round trip, and the peer is told (CWR). It goes on echoing
+/// until it has seen CWR, which stands behind `recover`.
 void Connection::on_congestion_echo(Context& context, const Delivery& delivery, Instant now) {
-  if (flight_->phase != Phase::open) return;
+  if (flight_->phase != Phase::open || send_.una <= flight_->recover) {
+    flight_->can_undo = false;  // the reduction answers for this mark too
+    return;
+  }
   context.count(CounterIndex::congestion_echoes_in);
   cwr_owed_ = true;
   if (flight_->sent.empty()) {
