@@ -186,7 +186,7 @@ bool Connection::build_probe(Context& context, HeaderFields& header, Rope& paylo
   if (in_flight() > 0 || queue_.unsent() == 0) return false;
   // The peer has answered what was sent last, so it owes progress from here on, however far apart probes are
   // (RFC 9293 3.8.6.1, MUST-37).
-  if (progress_at_ >= last_sent_at_) progress_at_ = now;
+  if (progress_at_ > last_sent_at_) progress_at_ = now;
   const Bytes length = std::min({queue_.unsent(), Bytes{mss_}, send_.wnd});
   context.count(CounterIndex::zero_window_probes);
   if (length > 0) return build_data(context, header, payload, length, now);
