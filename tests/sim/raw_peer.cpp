@@ -69,6 +69,7 @@ std::uint32_t RawConnection::timestamp() const {
 
 void RawConnection::wake_in(Nanoseconds time) {
   wake_at_ = now() + time;
+  peer_.wake_at(wake_at_);
 }
 
 tcp::HeaderFields RawConnection::header(std::uint8_t flags) {
@@ -228,17 +229,12 @@ void RawPeer::on_packet(const PacketView& packet, Instant) {
   if (connection != nullptr) connection->on_segment(segment);
 }
 
-Instant RawPeer::next_due() const {
-  Instant next = Instant::never();
-  if (is_exhausted()) return next;
-  for (const auto& [key, connection] : connections_) next = std::min(next, connection.wake_at());
-  return next;
-}
-
 void RawPeer::run_round(bool, Instant now) {
-  if (is_exhausted()) return;
+  if (is_exhausted() || next_wake_ > now) return;
+  next_wake_ = Instant::never();
   for (auto& [key, connection] : connections_) {
     if (connection.wake_at() <= now) connection.on_wake();
+    next_wake_ = std::min(next_wake_, connection.wake_at());
   }
 }
 

@@ -2,8 +2,8 @@
 // and then does what its strategy says. Everything it sends has right checksums.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <list>
 #include <map>
 #include <span>
 #include <string>
@@ -113,6 +113,8 @@ class RawPeer final : public Node {
   [[nodiscard]] bool is_exhausted() const { return packets_out_ >= budget_; }
   void transmit(const net::SocketAddress& remote, const tcp::HeaderFields& fields,
                 std::span<const std::uint8_t> payload);
+  /// One of its connections has something to do at `when`.
+  void wake_at(Instant when) { next_wake_ = std::min(next_wake_, when); }
   void transmit_bytes(const net::SocketAddress& remote, std::span<const std::uint8_t> header,
                       std::uint8_t ecn, std::span<const std::uint8_t> payload);
 
@@ -124,7 +126,7 @@ class RawPeer final : public Node {
 
   void on_packet(const PacketView& packet, Instant now) override;
   void on_too_big(const PacketView&, Instant) override {}
-  [[nodiscard]] Instant next_due() const override;
+  [[nodiscard]] Instant next_due() const override { return is_exhausted() ? Instant::never() : next_wake_; }
   void run_round(bool had_action, Instant now) override;
 
  private:
@@ -134,6 +136,7 @@ class RawPeer final : public Node {
   const Strategy& strategy_;
   Random random_;
   std::map<Key, RawConnection> connections_;
+  Instant next_wake_ = Instant::never();  ///< The earliest of all, or earlier.
   std::uint64_t budget_ = UINT64_MAX;
   std::uint64_t packets_in_ = 0;
   std::uint64_t packets_out_ = 0;

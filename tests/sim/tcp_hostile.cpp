@@ -21,6 +21,8 @@ constexpr Nanoseconds patience_max = 3min;
 /// From then on nothing moves but what runs out: the user time-out, FIN-WAIT-2, TIME-WAIT, a last back-off.
 constexpr Nanoseconds run_time = 2 * patience_max + 10s;
 constexpr Nanoseconds quiet_time = 8min;
+/// More than a victim's sockets: honest clients must get in nevertheless.
+constexpr std::uint64_t syn_flood = 800;
 constexpr std::uint64_t packets_per_peer_max = 3'000;
 
 // What a stack may send to a hostile peer: one segment for each packet that comes (an acknowledgment, a
@@ -118,8 +120,8 @@ void HostileRun::add_hostile_peer(std::uint32_t number, const Strategy& strategy
   peer.set_budget(random_.between(50, packets_per_peer_max));
   network_.add_node(std::move(made));
   network_.note(text_of(peer.address()) + ": " + strategy.name);
-  const std::uint64_t clients =
-      strategy.completes_handshake ? random_.between(1, 5) : random_.between(10, 100);
+  std::uint64_t clients = random_.between(1, 5);
+  if (!strategy.completes_handshake) clients = random_.chance(0.5) ? random_.between(10, 100) : syn_flood;
   for (std::uint64_t i = 0; i < clients; ++i) {
     network_.at(network_.now() + random_.duration(5s), [this, &peer, i] {
       peer.open(static_cast<std::uint16_t>(1'000 + i), {host_->address(), hostile_port});

@@ -3,6 +3,7 @@
 // happened, and all memory is back.
 //
 //   sim_tcp [--seeds N] [--seed S] [--jobs N] [--trace] | --report
+#include <optional>
 #include <string>
 
 #include "tests/sim/seeds.h"
@@ -29,6 +30,28 @@ std::string judge_host(Host& host, const Traffic::Excuses& excuses) {
   return {};
 }
 
+/// A host that drains refuses new connections.
+std::string judge_drain(Network& network, Host& host, Host& other) {
+  struct Caller final : StreamHandler {
+    void on_connected(Stream& stream) override {
+      is_connected = true;
+      stream.abort();
+    }
+    void on_readable(Stream&) override {}
+    void on_writable(Stream&) override {}
+    void on_closed(Stream&, StreamEnd how) override { end = how; }
+    bool is_connected = false;
+    std::optional<StreamEnd> end;
+  } caller;
+  host.stack.drain();
+  if (other.stack.connect({host.address(), service_port}, caller) == nullptr) return {};
+  network.run_until(network.now() + quiet_time, [&caller] { return caller.is_connected || caller.end; });
+  if (caller.is_connected) return "a host that drains took a connection";
+  if (!caller.end) return "a connect to a host that drains did not end";
+  const bool is_right = *caller.end == StreamEnd::refused || *caller.end == StreamEnd::timed_out;  // lost
+  return is_right ? std::string() : "a connect to a host that drains: " + std::string(name_of(*caller.end));
+}
+
 /// Runs one seed; returns what went wrong, or nothing.
 std::string run_honest(std::uint64_t seed, bool trace) {
   TcpWorld world(seed, trace);
@@ -41,6 +64,8 @@ std::string run_honest(std::uint64_t seed, bool trace) {
     return "transfers did not end";
   }
   if (std::string wrong = world.traffic->judge(world.excuses); !wrong.empty()) return wrong;
+  if (std::string wrong = judge_drain(network, *world.hosts[1], *world.hosts[0]); !wrong.empty())
+    return wrong;
   network.run_until(network.now() + quiet_time, [] { return false; });
   for (Host* host : world.hosts) {
     if (std::string wrong = judge_host(*host, world.excuses); !wrong.empty()) {
