@@ -146,7 +146,7 @@ bool Connection::build_again(Context& context, HeaderFields& header, Rope& paylo
   }
   const bool fin = at->bytes > length;
   std::uint8_t flags = flag::ack;
-  if (first + length == data_end()) flags |= flag::psh;  // RFC 9293 3.9.1.2 (MUST-61)
+  if (length > 0 && first + length == data_end()) flags |= flag::psh;  // RFC 9293 3.9.1.2 (MUST-61)
   if (fin) flags |= flag::fin;
   fill_header(context, header, first, flags, now);
   add_sack(context, header, length);
