@@ -15,7 +15,10 @@ bool Connection::on_acknowledgment(Context& context, const SegmentView& segment,
     challenge(context, now);
     return false;
   }
-  if (persisting_ && !user_gone_) progress_at_ = now;  // RFC 9293 3.8.6.1: a closed window is no failure
+  if (persisting_ && !user_gone_) {  // RFC 9293 3.8.6.1: a closed window is no failure
+    progress_at_ = now;
+    probe_unanswered_ = false;
+  }
   if (segment.ack > send_.una || flight_ != nullptr) {
     on_ack(context, segment, now);
   } else if (probe_unsettled_ || segment.options.sack_count > 0) {

@@ -344,7 +344,8 @@ class Connection {
   bool fin_queued_ : 1 = false;  ///< The user has finished; the FIN follows the last octet.
   bool fin_received_ : 1 = false;
   bool wants_writable_ : 1 = false;
-  bool probe_owed_ : 1 = false;       ///< Of a closed window.
+  bool probe_owed_ : 1 = false;  ///< Of a closed window.
+  bool probe_unanswered_ : 1 = false;
   bool tail_probe_owed_ : 1 = false;  ///< RFC 8985 7.
   bool sack_permitted_ : 1 = false;
   bool has_dsack_ : 1 = false;        ///< dsack_ is to be reported.

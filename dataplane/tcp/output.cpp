@@ -184,9 +184,7 @@ bool Connection::build_tail_probe(Context& context, HeaderFields& header, Rope& 
 bool Connection::build_probe(Context& context, HeaderFields& header, Rope& payload, Instant now) {
   probe_owed_ = false;
   if (in_flight() > 0 || queue_.unsent() == 0) return false;
-  // The peer has answered what was sent last, so it owes progress from here on, however far apart probes are
-  // (RFC 9293 3.8.6.1, MUST-37).
-  if (progress_at_ > last_sent_at_) progress_at_ = now;
+  probe_unanswered_ = true;
   const Bytes length = std::min({queue_.unsent(), Bytes{mss_}, send_.wnd});
   context.count(CounterIndex::zero_window_probes);
   if (length > 0) return build_data(context, header, payload, length, now);
@@ -361,6 +359,7 @@ void Connection::on_starved(Context& context, Instant now) {
 /// Data waits and nothing is out that would bring an ACK: probe (RFC 9293 3.8.6.1, from one RTO on).
 void Connection::watch_closed_window(Instant now) {
   if (queue_.unsent() == 0 || in_flight() > 0 || !retransmit_at_.is_never()) return;
+  if (!persisting_) probe_unanswered_ = false;
   persisting_ = true;
   if (send_.max == send_.una) progress_at_ = now;  // else the peer owes progress already
   retransmit_at_ = now + rtt_.rto(backoffs_);

@@ -36,6 +36,9 @@ void Connection::on_retransmit_deadline(Context& context, Instant now) {
     look_again_for_room(now);
     return;
   }
+  // The peer has answered the probe before this one, so it owes progress from here on, however far apart
+  // probes are (RFC 9293 3.8.6.1, MUST-37).
+  if (persisting_ && !probe_unanswered_ && !user_gone_) progress_at_ = now;
   if (now - progress_at_ >= context.options.user_timeout) {  // RFC 9293 3.8.3, R2
     end(context, StreamEnd::timed_out);
     return;
