@@ -155,7 +155,8 @@ void Connection::grow_window(const Delivery& delivery, Instant now) {
   event.now = now;
   event.una = send_.una;
   event.nxt = send_.nxt;
-  event.acked = delivery.octets;
+  // The end of a recovery is where CUBIC's time begins (RFC 9438 4.2), though the window does not grow by it.
+  event.acked = delivery.ends_phase ? 0 : delivery.octets;
   event.flight = delivery.flight;
   event.mss = mss_;
   event.rtt = delivery.rtt;

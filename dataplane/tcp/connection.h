@@ -203,7 +203,7 @@ class Connection {
     bool duplicate = false;  ///< Without SACK: it shows that some segment has arrived.
     bool original = false;   ///< Some up to `recover` that has arrived was sent once.
     bool has_dsack = false;
-    bool ends_phase = false;  ///< It was the last of a repair.
+    bool ends_phase = false;  ///< It was the last of a repair: the window has been set, and does not grow.
   };
   [[nodiscard]] bool on_acknowledgment(Context& context, const SegmentView& segment, Instant now);
   void on_ack(Context& context, const SegmentView& segment, Instant now);
@@ -230,6 +230,7 @@ class Connection {
   void remember_for_undo();
   void begin_reduction(Phase phase, Instant now);
   void begin_recovery(Context& context, Instant now);
+  void answer_for_losses(Context& context, bool lost_again, Instant now);
   void begin_timeout_phase(Instant now);
   void end_phase();
   void on_congestion_echo(Context& context, const Delivery& delivery, Instant now);

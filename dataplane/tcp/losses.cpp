@@ -45,18 +45,14 @@ void Connection::repair(Context& context, const SegmentView& segment, Delivery& 
   // same ones (RFC 3168 6.1.2).
   const Seq end = flight.phase == Phase::reduced ? flight.recover + 1 : flight.recover;
   if (flight.phase != Phase::open && send_.una >= end) {
+    delivery.ends_phase = flight.phase != Phase::timeout;  // behind that, slow start goes on
     end_phase();
-    delivery.ends_phase = true;
   }
   const Bytes lost_before = flight.sent.lost();
   const bool lost_again = detect_losses(now);
   const bool new_loss = flight.sent.lost() > lost_before;
   if (has_congestion_echo(segment)) on_congestion_echo(context, delivery, now);
-  if (flight.sent.lost() > 0) begin_recovery(context, now);
-  if (lost_again && flight.phase == Phase::recovery) {  // RFC 5681 4.3: losses in a second round trip
-    flight.can_undo = false;
-    begin_reduction(Phase::recovery, now);
-  }
+  answer_for_losses(context, lost_again, now);
   follow_phase(segment, delivery, new_loss, now);
   signal(signal::output);
 }
@@ -67,9 +63,7 @@ void Connection::follow_phase(const SegmentView& segment, const Delivery& delive
   switch (flight_->phase) {
     case Phase::open:
       // RFC 3168 6.1.2: not by an ACK that echoes a mark.
-      if (delivery.advances && !delivery.ends_phase && !has_congestion_echo(segment)) {
-        grow_window(delivery, now);
-      }
+      if (delivery.advances && !has_congestion_echo(segment)) grow_window(delivery, now);
       break;
     case Phase::reduced:
     case Phase::recovery:
@@ -137,13 +131,17 @@ void Connection::remember_for_undo() {
 /// The window is to come down, once a round trip.
 void Connection::begin_reduction(Phase phase, Instant now) {
   Flight& flight = *flight_;
+  // On its way down already, it comes down from where it was to arrive: what SACK has reported still counts
+  // as in flight, and would raise it.
+  const Bytes from =
+      flight.phase == Phase::open ? in_flight() : std::min(in_flight(), congestion_.threshold());
   if (flight.phase == Phase::open) remember_for_undo();
   if (phase == Phase::reduced) flight.can_undo = false;  // a mark is no guess, nor what a probe has repaired
   flight.phase = phase;
   flight.reduced_at = micros(now);
   cwr_owed_ = uses_ecn_;  // RFC 3168 6.1.2: whatever the reason
   flight.recover = send_.nxt;
-  congestion_.on_congestion(in_flight(), mss_);
+  congestion_.on_congestion(from, mss_);
   flight.prr.start(in_flight());
   congestion_.set_window(flight.prr.on_ack(0, pipe(), congestion_.threshold(), mss_, false));
 }
@@ -156,6 +154,15 @@ void Connection::begin_recovery(Context& context, Instant now) {
     flight.phase = Phase::recovery;
     return;
   }
+  begin_reduction(Phase::recovery, now);
+}
+
+/// What is lost begins a recovery. `lost_again`: a retransmission is lost too, so the window comes down once
+/// more (RFC 5681 4.3).
+void Connection::answer_for_losses(Context& context, bool lost_again, Instant now) {
+  if (flight_->sent.lost() > 0) begin_recovery(context, now);
+  if (!lost_again || flight_->phase != Phase::recovery) return;
+  flight_->can_undo = false;
   begin_reduction(Phase::recovery, now);
 }
 
@@ -319,8 +326,7 @@ void Connection::on_flight_timer(Context& context, Instant now) {
     case Flight::Timer::none:
       return;
     case Flight::Timer::reordering:
-      detect_losses(now);
-      if (flight.sent.lost() > 0) begin_recovery(context, now);
+      answer_for_losses(context, detect_losses(now), now);
       break;
     case Flight::Timer::probe:
       tail_probe_owed_ = true;
