@@ -29,7 +29,7 @@ VirtualHost::VirtualHost(const HostOptions& wanted)
       segment_(slices_) {}
 
 std::optional<tcp::Route> VirtualHost::route_to(const net::IpAddress& remote) const {
-  return tcp::Route{remote.is_v4() ? local_v4_ : local_v6_, options_.mtu};
+  return tcp::Route{remote.is_v4() ? local_v4_ : local_v6_, options_.mtu, options_.mtu};
 }
 
 void VirtualHost::set_local(const net::IpAddress& address) {
