@@ -52,7 +52,7 @@ struct Context {
   /// every write and every window asks for it.
   [[nodiscard]] std::uint32_t queue_share() {
     const bool nodes_hold = memory.slices.in_use() - share_.nodes + share_slack <= 2 * share_slack;
-    const bool buffers_hold = buffers.free() - share_.buffers + share_slack <= 2 * share_slack;
+    const bool buffers_hold = buffers.available() - share_.buffers + share_slack <= 2 * share_slack;
     if (!nodes_hold || !buffers_hold || share_.slices == 0) [[unlikely]]
       update_share();
     return share_.slices;
@@ -85,7 +85,7 @@ struct Context {
     const std::uint32_t nodes = memory.slices.capacity();
     const std::uint32_t of_nodes = share_of(nodes - memory.slices.in_use(), nodes);
     const std::uint32_t share = buffers.is_known() ? std::min(of_nodes, buffers.share()) : of_nodes;
-    share_ = {std::clamp(share, fair_share, queue_slices_max), memory.slices.in_use(), buffers.free()};
+    share_ = {std::clamp(share, fair_share, queue_slices_max), memory.slices.in_use(), buffers.available()};
   }
   struct {
     std::uint32_t slices = 0;   ///< 0: not worked out

@@ -33,7 +33,7 @@ class BufferSupply {
 
   [[nodiscard]] bool is_known() const { return total_ > 0; }
   [[nodiscard]] std::uint32_t total() const { return total_; }
-  [[nodiscard]] std::uint32_t free() const { return free_; }
+  [[nodiscard]] std::uint32_t available() const { return free_; }
   [[nodiscard]] std::uint32_t share() const { return share_of(free_, total_); }
   [[nodiscard]] bool is_at_floor() const { return free_ < floor_; }
   /// Enough to end relief.

@@ -51,12 +51,12 @@ void Host::on_packet(const PacketView& packet, Instant now) {
   buffers_most_ = std::max(buffers_most_, buffers_live());
 }
 
-void Host::on_too_big(const PacketView& packet, Instant now) {
+void Host::on_packet_too_big(const PacketView& packet, std::uint16_t mtu, Instant now) {
   tcp::SegmentView segment;
   if (tcp::parse_segment(packet.tcp, segment) != tcp::ParseResult::ok) return;
   had_packet_ = true;
   const tcp::FlowKey flow{packet.source, packet.target, segment.source_port, segment.target_port};
-  stack.on_delivery_error({flow, segment.seq, false}, now);
+  stack.on_delivery_error({flow, segment.seq, false, true, mtu}, now);
 }
 
 Instant Host::next_due() const {

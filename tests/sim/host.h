@@ -55,7 +55,7 @@ class Host final : public Node, private tcp::RouteSource {
 
   // ---- Node ----
   void on_packet(const PacketView& packet, Instant now) override;
-  void on_too_big(const PacketView& packet, Instant now) override;
+  void on_packet_too_big(const PacketView& packet, std::uint16_t mtu, Instant now) override;
   [[nodiscard]] Instant next_due() const override;
   void run_round(bool had_action, Instant now) override;
 

@@ -116,7 +116,7 @@ void Network::deliver(const Transit& transit) {
   if (node == nullptr) return;
   if (trace_) print(transit.is_error ? "ICMP" : "->", transit.packet);
   if (transit.is_error)
-    node->on_too_big(view, now_);
+    node->on_packet_too_big(view, transit.mtu, now_);
   else
     node->on_packet(view, now_);
 }
@@ -138,7 +138,7 @@ void Network::send(Node& source, const net::IpAddress& target, Packet packet) {
   if (passage.fate != Fate::passes) {
     ++packets_lost_;
     if (passage.fate == Fate::too_big && link.options().tells_too_big) {
-      arrive(now_ + 2 * link.options().delay, {std::move(packet), true});
+      arrive(now_ + 2 * link.options().delay, {std::move(packet), true, link.options().mtu});
     }
     return;
   }

@@ -73,6 +73,7 @@ class Network {
   struct Transit {
     Packet packet;
     bool is_error = false;
+    std::uint16_t mtu = 0;  ///< Of the link that it was too big for, if is_error.
   };
   using Arrival = Event<Transit>;
   using Action = Event<std::function<void()>>;

@@ -20,7 +20,7 @@ class Node {
   /// A packet whose checksums are right; the view lives as long as the call.
   virtual void on_packet(const PacketView& packet, Instant now) = 0;
   /// An ICMP error: `packet` of ours was too large for a link.
-  virtual void on_too_big(const PacketView& packet, Instant now) = 0;
+  virtual void on_packet_too_big(const PacketView& packet, std::uint16_t mtu, Instant now) = 0;
   /// When run_round has something to do without a packet; Instant{} for at once.
   [[nodiscard]] virtual Instant next_due() const = 0;
   /// `had_action`: users may have called something since the last round.

@@ -125,7 +125,7 @@ class RawPeer final : public Node {
   [[nodiscard]] Instant now() const { return network_.now(); }
 
   void on_packet(const PacketView& packet, Instant now) override;
-  void on_too_big(const PacketView&, Instant) override {}
+  void on_packet_too_big(const PacketView&, std::uint16_t, Instant) override {}
   [[nodiscard]] Instant next_due() const override { return is_exhausted() ? Instant::never() : next_wake_; }
   void run_round(bool had_action, Instant now) override;
 
