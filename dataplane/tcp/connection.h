@@ -9,10 +9,12 @@
 //   output.cpp       the next segment, if any
 //   timers.cpp       what is due
 //   path.cpp         how long segments may be
+//   handover.cpp     moving to another stack
 //   connection.cpp   what its user asks for
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <utility>
 
 #include "dataplane/clock.h"
@@ -21,6 +23,8 @@
 #include "dataplane/tcp/context.h"
 #include "dataplane/tcp/cubic.h"
 #include "dataplane/tcp/flight.h"
+#include "dataplane/tcp/flow_key.h"
+#include "dataplane/tcp/handover.h"
 #include "dataplane/tcp/limits.h"
 #include "dataplane/tcp/rack.h"
 #include "dataplane/tcp/rtt.h"
@@ -127,6 +131,19 @@ class Connection {
   [[nodiscard]] bool owes_reset() const { return reset_owed_; }
   /// Gives buffers and blocks back; for the end of the stack.
   void drop_buffers(Context& context);
+
+  // ---- Moving (handover.cpp) ----
+  /// Whether it is in a state that can move: synchronized, and its user has not let go.
+  [[nodiscard]] bool can_move() const;
+  /// How many bytes export_state needs.
+  [[nodiscard]] std::size_t export_bytes() const;
+  /// Writes the connection, which does not change, as handover.h says. Returns how many bytes: 0 if it cannot
+  /// move, or if they are more than `out` has.
+  [[nodiscard]] std::size_t export_state(std::span<std::uint8_t> out, const FlowKey& flow, Instant now) const;
+  /// A connection that has just been made becomes the one that was written: `head` as read_handover_head has
+  /// checked it, `rest` what stands behind it. On an error it is closed and holds nothing.
+  [[nodiscard]] HandoverError import_state(Context& context, const HandoverHead& head,
+                                           std::span<const std::uint8_t> rest, Instant now);
 
   // ---- Short memory (limits.h, rule 4) ----
   /// Lets go what the peer still has, and what is wasted.
@@ -301,6 +318,16 @@ class Connection {
   void suspect_black_hole(Context& context, Instant now);
   void try_larger_mss(Instant now);
   [[nodiscard]] Bytes options_bytes() const { return uses_timestamps_ ? timestamps_option_bytes : 0u; }
+  // handover.cpp
+  [[nodiscard]] HandoverHead export_head(Instant now) const;
+  void import_head(const HandoverHead& head, Instant now);
+  [[nodiscard]] HandoverError import_flight(Context& context, const HandoverHead& head,
+                                            std::span<const std::uint8_t>& rest, Instant now);
+  [[nodiscard]] HandoverError import_queues(Context& context, const HandoverHead& head,
+                                            std::span<const std::uint8_t> rest);
+  [[nodiscard]] HandoverError import_ranges(Context& context, const HandoverHead& head,
+                                            std::span<const std::uint8_t> ranges,
+                                            std::span<const std::uint8_t>& octets);
   // connection.cpp
   void end(Context& context, StreamEnd reason);
   [[nodiscard]] Bytes room(Context& context, std::uint32_t share) const;

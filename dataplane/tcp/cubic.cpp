@@ -131,4 +131,16 @@ void Cubic::undo(const Cubic& before) {
   last_ms_ = last_ms;
 }
 
+Cubic::Saved Cubic::save() const {
+  return {cwnd_, ssthresh_, static_cast<std::uint32_t>(w_max_), static_cast<std::uint32_t>(prior_)};
+}
+
+void Cubic::restore(const Saved& saved, Bytes mss) {
+  *this = Cubic();
+  cwnd_ = std::clamp(saved[0], mss, congestion_window_max);
+  ssthresh_ = saved[1] == UINT32_MAX ? UINT32_MAX : std::clamp(saved[1], 2 * mss, congestion_window_max);
+  w_max_ = static_cast<float>(std::min(saved[2], congestion_window_max));
+  prior_ = static_cast<float>(std::min(saved[3], congestion_window_max));
+}
+
 }  // namespace byway::tcp

@@ -3,6 +3,7 @@
 // fast as Reno would (RFC 9438 4.3).
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "dataplane/tcp/congestion.h"
@@ -26,6 +27,10 @@ class Cubic {
   void set_window(Bytes cwnd) { cwnd_ = cwnd; }
   /// RFC 9438 4.9, RFC 4015 3.
   void undo(const Cubic& before);
+  /// What a connection that moves takes along; the stage of congestion avoidance begins anew.
+  using Saved = std::array<std::uint32_t, 4>;
+  [[nodiscard]] Saved save() const;
+  void restore(const Saved& saved, Bytes mss);
 
   [[nodiscard]] Bytes window() const { return cwnd_; }
   [[nodiscard]] Bytes threshold() const { return ssthresh_; }

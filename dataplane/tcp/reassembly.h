@@ -32,6 +32,8 @@ class Reassembly {
     end_ = seq;
     has_end_ = true;
   }
+  [[nodiscard]] bool has_end() const { return has_end_; }
+  [[nodiscard]] Seq end() const { return end_; }
   [[nodiscard]] bool ends_at(Seq seq) const { return has_end_ && end_ == seq; }
 
   /// Moves octets from `next` on that are there without a hole to the end of `target`; returns how many.
@@ -44,6 +46,7 @@ class Reassembly {
   [[nodiscard]] SackBlock range(std::uint32_t index) const {
     return {ranges_[index].first, ranges_[index].end()};
   }
+  [[nodiscard]] const Rope& range_bytes(std::uint32_t index) const { return ranges_[index].bytes; }
   /// Writes what SACK is to tell (RFC 2018 4): the range with the octets that came last, then those that were
   /// told of before, the newest first, then any others. Returns how many.
   std::uint8_t report(std::span<SackBlock> out) const;

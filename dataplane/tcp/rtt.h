@@ -39,6 +39,13 @@ class RttEstimator {
   void on_lost_syn() { lost_syn_ = true; }
   [[nodiscard]] bool has_sample() const { return srtt_us_ != 0; }
   [[nodiscard]] Nanoseconds srtt() const { return std::chrono::microseconds(srtt_us_); }
+  [[nodiscard]] std::uint32_t srtt_us() const { return srtt_us_; }
+  [[nodiscard]] std::uint32_t rttvar_us() const { return rttvar_us_; }
+  void restore(std::uint32_t srtt_us, std::uint32_t rttvar_us) {
+    constexpr auto most = static_cast<std::uint32_t>(rto_max / 1us);
+    srtt_us_ = std::min(srtt_us, most);
+    rttvar_us_ = std::min(rttvar_us, most);
+  }
   /// RFC 6298 2.2, 2.3 (K = 4), 5.5: doubled for each of `backoffs` time-outs in a row.
   [[nodiscard]] Nanoseconds rto(std::uint32_t backoffs = 0) const {
     Nanoseconds base = lost_syn_ ? rto_after_lost_syn : rto_initial;

@@ -8,6 +8,8 @@
 // `sent`.
 #pragma once
 
+#include <utility>
+
 #include "dataplane/rope.h"
 #include "dataplane/tcp/compact.h"
 
@@ -51,6 +53,14 @@ class SendQueue {
   [[nodiscard]] bool share_unsent_octet(Rope& out) const { return unsent_.share(0, 1, out); }
   /// Drops `count` octets from the front (asserted: <= size()).
   void acknowledge(Bytes count);
+  [[nodiscard]] const Rope& sent() const { return sent_; }
+  [[nodiscard]] const Rope& unsent_rope() const { return unsent_; }
+  /// Of a connection that has moved. Asserted: empty before.
+  void restore(Rope&& sent, Rope&& unsent) {
+    BYWAY_ASSERT(size() == 0);
+    sent_ = std::move(sent);
+    unsent_ = std::move(unsent);
+  }
   void clear();
 
  private:

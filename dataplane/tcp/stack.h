@@ -162,6 +162,18 @@ class Stack final : public Connector {
   bool relieve(Instant now);
   [[nodiscard]] Pressure pressure() const { return context_.pressure(); }
 
+  // ---- Moving a connection (handover.h) ----
+  /// Writes the connection behind `stream`, one of ours, which goes on as if nothing had been. Returns how
+  /// many bytes: 0 if it cannot move now (is opening, or its user has let go), or `out` is too small.
+  [[nodiscard]] std::size_t export_connection(const Stream& stream, std::span<std::uint8_t> out,
+                                              Instant now) const;
+  /// It lives elsewhere now: forgotten without a segment or an event. Not from within an event.
+  void forget(Stream& stream);
+  /// The connection that was written becomes one of this stack, with `handler` as its user; what it has to
+  /// read is told as an event. nullptr: `error` says why, and nothing has changed.
+  [[nodiscard]] Stream* import_connection(std::span<const std::uint8_t> bytes, StreamHandler& handler,
+                                          HandoverError& error, Instant now);
+
   // ---- End, commands ----
 
   /// SYNs are refused by reset from now on. Connections that exist go on, and connect still works: what is
