@@ -8,7 +8,10 @@
 namespace byway::tcp {
 
 void Connection::on_payload(Context& context, const SegmentView& segment, Slice payload, Instant now) {
-  if (!can_receive()) return;  // after the peer's FIN there is nothing; what comes nevertheless is ignored
+  if (!can_receive()) {  // after the peer's FIN there is nothing
+    context.count(CounterIndex::drop_after_fin);
+    return;
+  }
   Seq seq = segment.seq;
   bool fin = segment.has(flag::fin) && segment.end() > receive_.nxt;
   if (seq < receive_.nxt) {
@@ -29,6 +32,7 @@ void Connection::on_payload(Context& context, const SegmentView& segment, Slice 
     return;
   }
   if (payload.size() > receive_.edge - seq) {  // 3.10.7.4: cut to the window
+    context.count(CounterIndex::payload_cut);
     payload.remove_back(payload.size() - (receive_.edge - seq));
     fin = false;
     ack_now_ = true;

@@ -282,6 +282,7 @@ void Stack::accept_syn(Listener& listener, const SegmentView& segment, const Flo
     return;
   }
   count(CounterIndex::passive_opens);
+  if (segment.payload_bytes > 0) count(CounterIndex::drop_syn_payload);
   socket->listener = &listener;
   socket->connection.open_passive(passive_opening_for(flow, now), segment, now);
   settle(*socket);
