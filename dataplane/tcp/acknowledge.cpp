@@ -100,7 +100,10 @@ void Connection::take_sack(Context& context, const SegmentView& segment, Deliver
     const SackBlock& block = input.blocks[i];
     at = sent.find(at, block.first);
     if (at && at->first < block.first) ++at;  // not all of it
-    for (; at && at->end() <= block.end; ++at) {
+    // A FIN comes with the last octets; not every receiver counts it among what it reports.
+    const bool may_lack_fin = fin_sent() && block.end == data_end();
+    const Seq end = may_lack_fin ? block.end + 1 : block.end;
+    for (; at && at->first < block.end && at->end() <= end; ++at) {
       if (at->state == SentSegment::State::sacked) continue;
       on_delivered(*at, segment, delivery, now);
       sent.set_state(at, SentSegment::State::sacked);

@@ -132,16 +132,15 @@ InputResult Connection::on_synchronized(Context& context, const SegmentView& seg
   return InputResult::taken;
 }
 
-/// RFC 9293 3.10.7.4, the table of four cases, with two allowances: an empty segment may stand at the right
-/// edge (a peer whose last segments were lost sends its ACKs from there; Linux agrees), and one that begins
-/// at rcv_nxt passes a closed window for the sake of its ACK (its payload will be cut off).
+/// RFC 9293 3.10.7.4, the table of four cases, with three allowances: an empty segment may stand at the right
+/// edge (a peer whose last segments were lost sends its ACKs from there; Linux agrees); one that begins at
+/// rcv_nxt passes a closed window for the sake of its ACK (its payload will be cut off); and one that begins
+/// before the window and ends behind it has all of it, and is cut on both sides (the table would drop it).
 bool Connection::is_acceptable(const SegmentView& segment) const {
   const std::uint32_t length = segment.sequence_length();
   if (segment.seq == receive_.nxt) return true;
   if (length == 0) return segment.seq >= receive_.nxt && segment.seq <= receive_.edge;
-  const Seq last = segment.seq + (length - 1);
-  return (segment.seq >= receive_.nxt && segment.seq < receive_.edge) ||
-         (last >= receive_.nxt && last < receive_.edge);
+  return segment.seq < receive_.edge && segment.seq + length > receive_.nxt;
 }
 
 /// A dropped segment is answered by an ACK (RFC 9293 3.10.7.4, RFC 7323 5.3): at once if it had data, whose

@@ -55,7 +55,10 @@ std::uint8_t Reassembly::report(std::span<SackBlock> out) const {
   std::uint8_t written = 0;
   const auto tell = [&](std::uint32_t index) {
     const auto is_it = [&](const SackBlock& block) { return block.first == ranges_[index].first; };
-    if (std::none_of(out.begin(), out.begin() + written, is_it)) out[written++] = range(index);
+    if (!std::none_of(out.begin(), out.begin() + written, is_it)) return;
+    SackBlock block = range(index);
+    if (ends_at(block.end)) block.end += 1;  // the FIN has a number of its own
+    out[written++] = block;
   };
   for (std::uint8_t i = 0; i < recent_count_ && written < out.size(); ++i) {
     for (std::uint32_t j = 0; j < count_; ++j) {

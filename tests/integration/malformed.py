@@ -72,7 +72,7 @@ class Crafter:
         wrong_port = f"10.80.1.{self.chance.randrange(3, 250)}"
         yield "net_drop_ethernet_not_for_us", ethernet(ip(tcp()), target=other)
         yield "net_drop_ethernet_source", ethernet(ip(tcp()), source=b"\x01" + self.mac[1:])
-        yield "net_drop_ethernet_type", ethernet(noise(), kind=self.chance.choice([0x86DD, 0x88B5, 0x0600, 0xFFFF]))
+        yield "net_drop_ethernet_type", ethernet(noise(), kind=self.chance.choice([0x8847, 0x88B5, 0x0600, 0xFFFF]))
         yield "net_drop_arp_malformed", ethernet(self.arp(operation=self.chance.randrange(3, 65536)), ETH_ARP)
         yield "net_drop_arp_malformed", ethernet(self.arp(size=self.chance.randrange(7, 256)), ETH_ARP)
         yield "net_drop_arp_malformed", ethernet(self.arp()[:self.chance.randrange(28)], ETH_ARP)

@@ -27,7 +27,9 @@ class Traffic {
  public:
   /// What ends besides the planned ones are no fault.
   struct Excuses {
-    bool short_memory = false;     ///< Connections may be reset for it.
+    bool short_memory = false;  ///< Connections may be reset for it.
+    bool short_time_wait =
+        false;  ///< Some had to leave TIME-WAIT early: what their peers lost is answered by reset.
     bool lost_handshakes = false;  ///< So many packets are lost that a handshake may be.
   };
 

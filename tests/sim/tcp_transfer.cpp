@@ -63,6 +63,9 @@ std::string run_honest(std::uint64_t seed, bool trace) {
     }
     return "transfers did not end";
   }
+  for (Host* host : world.hosts) {
+    world.excuses.short_time_wait |= host->counter(tcp::CounterIndex::time_wait_reclaimed) != 0;
+  }
   if (std::string wrong = world.traffic->judge(world.excuses); !wrong.empty()) return wrong;
   if (std::string wrong = judge_drain(network, *world.hosts[1], *world.hosts[0]); !wrong.empty())
     return wrong;
