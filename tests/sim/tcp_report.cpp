@@ -96,8 +96,8 @@ struct LossCase {
 
 std::string report_goodput() {
   // A tenth less than what was measured. From 0.1 % on it is the loss that bounds the window, at about what
-  // RFC 9438's Reno-friendly region gives: 1.2 segments / sqrt(loss). At 10 % many retransmissions are lost as
-  // well, each of which brings the window down once more (RFC 5681 4.3).
+  // RFC 9438's Reno-friendly region gives: 1.2 segments / sqrt(loss). At 10 % many retransmissions are lost
+  // as well, each of which brings the window down once more (RFC 5681 4.3).
   constexpr LossCase cases[] = {{0, 45},     {0.0001, 42}, {0.001, 23}, {0.005, 10},
                                 {0.01, 7.4}, {0.02, 5.4},  {0.05, 3.1}, {0.1, 1.3}};
   constexpr Nanoseconds length = 20s;
