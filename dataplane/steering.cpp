@@ -80,9 +80,34 @@ std::uint32_t Steering::owner(const net::IpAddress& ip_a, std::uint16_t port_a, 
   return static_cast<std::uint32_t>((mix(both) >> 32) * worker_count_ >> 32);
 }
 
+std::optional<std::uint32_t> Steering::owner_of_piece(net::EtherType family,
+                                                      std::span<const std::uint8_t> packet) const {
+  net::IpAddress source;
+  net::IpAddress destination;
+  std::uint32_t identification = 0;
+  if (family == net::EtherType::ipv4) {
+    constexpr std::uint16_t offset_or_more = 0x3fff;  // RFC 791 3.1
+    if (packet.size() < net::ipv4_header_bytes) return std::nullopt;
+    if ((net::load_be16(&packet[6]) & offset_or_more) == 0) return std::nullopt;
+    source = net::IpAddress::from_v4({net::load_be32(&packet[12])});
+    destination = net::IpAddress::from_v4({net::load_be32(&packet[16])});
+    identification = net::load_be16(&packet[4]);
+  } else {
+    const auto found = net::find_ipv6_fragment(packet);
+    if (!found) return std::nullopt;
+    std::memcpy(source.bytes.data(), &packet[8], sizeof source.bytes);
+    std::memcpy(destination.bytes.data(), &packet[24], sizeof destination.bytes);
+    identification = *found;
+  }
+  return owner(source, static_cast<std::uint16_t>(identification), destination,
+               static_cast<std::uint16_t>(identification >> 16));
+}
+
 std::optional<std::uint32_t> Steering::owner_of(std::span<const std::uint8_t> frame) const {
   if (frame.size() < net::ethernet_header_bytes) return std::nullopt;
   const auto family = static_cast<net::EtherType>(net::load_be16(&frame[12]));
+  if (family != net::EtherType::ipv4 && family != net::EtherType::ipv6) return std::nullopt;
+  if (const auto piece = owner_of_piece(family, frame.subspan(net::ethernet_header_bytes))) return piece;
   auto packet = start_of(family, frame.subspan(net::ethernet_header_bytes));
   if (!packet) return std::nullopt;
   const net::Protocol icmp = family == net::EtherType::ipv4 ? net::Protocol::icmp : net::Protocol::icmpv6;

@@ -11,6 +11,7 @@
 #include <span>
 
 #include "dataplane/net/address.h"
+#include "dataplane/net/ethernet.h"
 #include "dataplane/tcp/flow_key.h"
 
 namespace byway {
@@ -23,13 +24,17 @@ class Steering {
     return owner(flow.local, flow.local_port, flow.remote, flow.remote_port);
   }
   /// The owner of an Ethernet frame that carries TCP, or an ICMP error about TCP. nullopt: it belongs to
-  /// whoever received it. Reads no further than the frame; checks nothing else.
+  /// whoever received it. Reads no further than the frame; checks nothing else. Pieces of a packet, of which
+  /// only one has TCP ports, go to one worker by addresses and identification, which puts them together and
+  /// asks again.
   [[nodiscard]] std::optional<std::uint32_t> owner_of(std::span<const std::uint8_t> frame) const;
   [[nodiscard]] std::uint32_t worker_count() const { return worker_count_; }
 
  private:
   [[nodiscard]] std::uint32_t owner(const net::IpAddress& ip_a, std::uint16_t port_a,
                                     const net::IpAddress& ip_b, std::uint16_t port_b) const;
+  [[nodiscard]] std::optional<std::uint32_t> owner_of_piece(net::EtherType family,
+                                                            std::span<const std::uint8_t> packet) const;
   [[nodiscard]] std::uint64_t hash_of_end(const net::IpAddress& ip, std::uint16_t port) const;
 
   std::uint64_t key_;

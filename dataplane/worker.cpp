@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <cstring>
 #include <ctime>
 
 #include "dataplane/net/cursor.h"
@@ -49,7 +50,7 @@ Worker::Worker(const WorkerOptions& options, WorkerShared& shared, BufferPool& b
       counters_(counters),
       slices_(options.slices),
       timers_(shared.clock.now()),
-      host_({slices_, buffers}, timers_, *this, counters.net),
+      host_({slices_, buffers}, timers_, *this, counters.net, key_of(options.stack.secret)),
       path_mtus_(counters.net, key_of(options.stack.secret)),
       stack_(options.stack, {slices_, buffers}, timers_, *this, counters.tcp, shared.clock.now()),
       idle_(options.poll),
@@ -175,6 +176,40 @@ void Worker::hand_up(std::span<net::RxFrame> frames, Instant now) {
   for (const net::IcmpError& error : std::span(ingress_.errors).first(ingress_.error_count)) {
     undeliverable(error, now);
   }
+  if (ingress_.whole_count > 0) [[unlikely]]
+    take_reassembled(now);
+}
+
+/// What was put together from fragments belongs to the worker of its flow, as any frame.
+void Worker::take_reassembled(Instant now) {
+  std::array<net::RxFrame, rx_burst_frames> own;
+  std::size_t count = 0;
+  for (net::RxFrame& frame : std::span(ingress_.whole).first(ingress_.whole_count)) {
+    if (shared_.steering.worker_count() == 1 || !hand_over(frame)) own[count++] = std::move(frame);
+    frame.bytes = Slice();
+  }
+  hand_up({own.data(), count}, now);  // none of them is a fragment again: it ends here
+}
+
+/// True: it is another worker's, who gets a copy.
+bool Worker::hand_over(const net::RxFrame& frame) {
+  const auto owner = shared_.steering.owner_of(frame.bytes.bytes());
+  if (!owner || *owner == options_.index) return false;
+  rte_mbuf* copy = frame.bytes.size() <= mbuf_data_bytes ? buffers_.allocate_mbuf() : nullptr;
+  if (copy == nullptr) {
+    counters_.worker.add(WorkerCounter::steered_lost);
+    return true;
+  }
+  std::memcpy(rte_pktmbuf_mtod(copy, void*), frame.bytes.data(), frame.bytes.size());
+  copy->data_len = static_cast<std::uint16_t>(frame.bytes.size());
+  copy->pkt_len = frame.bytes.size();
+  if (shared_.mailboxes[*owner]->push(copy, Errand::receive, frame.link)) {
+    counters_.worker.add(WorkerCounter::steered_out);
+  } else {
+    counters_.worker.add(WorkerCounter::steered_lost);
+    rte_pktmbuf_free(copy);
+  }
+  return true;
 }
 
 /// Also net::FrameSink: a next hop that does not answer.

@@ -139,6 +139,8 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
 
   void receive(std::span<rte_mbuf* const> frames, net::LinkIndex link, Instant now);
   void hand_up(std::span<net::RxFrame> frames, Instant now);
+  void take_reassembled(Instant now);
+  [[nodiscard]] bool hand_over(const net::RxFrame& frame);
   /// Hands a frame that is another worker's over. True: it has gone.
   [[nodiscard]] bool steer(rte_mbuf* frame, net::LinkIndex link);
   void share_with_all(rte_mbuf* frame, net::LinkIndex link);

@@ -29,7 +29,7 @@ void BlockProvider::release(Buffer* buffer) {
 Machine::Machine(BlockProvider& buffers, Instant now)
     : wheel(now),
       buffers_(buffers),
-      host({slices, buffers}, wheel, *this, net_counters_.block),
+      host({slices, buffers}, wheel, *this, net_counters_.block, 1),
       stack({}, {slices, buffers}, wheel, *this, tcp_counters_.block, now) {
   input_.reserve(4096);
 }

@@ -51,12 +51,13 @@ bool is_network_or_broadcast(const Prefix& network, const IpAddress& address) {
 
 }  // namespace
 
-Host::Host(Memory memory, TimerWheel& wheel, FrameSink& sink, Counters counters)
+Host::Host(Memory memory, TimerWheel& wheel, FrameSink& sink, Counters counters, std::uint64_t key)
     : memory_(memory),
       wheel_(wheel),
       sink_(sink),
       counters_(counters),
       neighbors_(wheel, counters, *this),
+      fragments_(memory.buffers, wheel, counters, key),
       address_timer_(*this) {}
 
 Host::~Host() {
@@ -97,6 +98,7 @@ void Host::on_burst(std::span<RxFrame> frames, Instant now, Ingress& out) {
   BYWAY_ASSERT(frames.size() <= burst_frames_max);
   out.segment_count = 0;
   out.error_count = 0;
+  out.whole_count = 0;
   std::uint64_t bytes = 0;
   for (RxFrame& frame : frames) {
     bytes += frame.bytes.size();
@@ -110,7 +112,11 @@ void Host::on_burst(std::span<RxFrame> frames, Instant now, Ingress& out) {
 
 DropReason Host::on_frame(RxFrame& frame, Instant now, Ingress& out) {
   FrameView view;
-  if (const DropReason reason = parse_frame(frame, view); reason != DropReason::none) return reason;
+  if (const DropReason reason = parse_frame(frame, view); reason != DropReason::none) {
+    const bool is_piece = reason == DropReason::ip_fragment || reason == DropReason::ipv6_fragment;
+    // A packet within a packet in pieces is no one's but an attacker's.
+    return is_piece && !frame.is_reassembled ? on_fragment(view, frame, now, out) : reason;
+  }
   const bool to_us = view.ethernet.destination == links_[frame.link].mac;
   if (!to_us && !view.ethernet.destination.is_multicast()) return DropReason::ethernet_not_for_us;
   if (view.kind == FrameKind::arp) return on_arp(view, frame, now);

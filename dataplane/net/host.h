@@ -17,6 +17,7 @@
 #include <span>
 
 #include "dataplane/net/counters.h"
+#include "dataplane/net/fragments.h"
 #include "dataplane/net/frame_sink.h"
 #include "dataplane/net/icmp.h"
 #include "dataplane/net/mld.h"
@@ -60,8 +61,12 @@ struct Packet {
 struct Ingress {
   std::array<Packet, burst_frames_max> segments;
   std::array<IcmpError, burst_frames_max> errors;
+  /// Packets that were put together from fragments: to be handed in as if a port had delivered them, by the
+  /// worker that they belong to.
+  std::array<RxFrame, burst_frames_max> whole;
   std::size_t segment_count = 0;
   std::size_t error_count = 0;
+  std::size_t whole_count = 0;
 };
 
 /// A transport's packet to send. Both addresses are of one version.
@@ -90,7 +95,8 @@ struct Path {
 
 class Host final : private NeighborOutput {
  public:
-  Host(Memory memory, TimerWheel& wheel, FrameSink& sink, Counters counters);
+  /// `key` is random: outsiders must not know what shares a place in a table.
+  Host(Memory memory, TimerWheel& wheel, FrameSink& sink, Counters counters, std::uint64_t key);
   ~Host();
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
@@ -140,6 +146,8 @@ class Host final : private NeighborOutput {
   void drop(DropReason reason) { counters_.add(counter_of(reason)); }
   [[nodiscard]] DropReason on_frame(RxFrame& frame, Instant now, Ingress& out);
   [[nodiscard]] DropReason on_ipv6(const FrameView& view, RxFrame& frame, Instant now, Ingress& out);
+  [[nodiscard]] DropReason on_fragment(const FrameView& view, const RxFrame& frame, Instant now,
+                                       Ingress& out);
   /// Whether the packet may be for us at all: addresses and the way that it came.
   [[nodiscard]] DropReason admit(const FrameView& view, const Packet& packet) const;
   [[nodiscard]] DropReason take_segment(Packet& packet, bool checksum_verified, Ingress& out);
@@ -207,6 +215,7 @@ class Host final : private NeighborOutput {
   OwnAddresses addresses_;
   Routes routes_;
   Neighbors neighbors_;
+  Fragments fragments_;
   RateLimit echo_limit_{icmp_echo_per_second, icmp_echo_burst};
   AddressTimer address_timer_;
 };

@@ -10,6 +10,7 @@ namespace {
 constexpr std::uint16_t flag_dont_fragment = 0x4000;
 constexpr std::uint16_t flag_more_fragments = 0x2000;
 constexpr std::uint16_t fragment_offset_mask = 0x1fff;
+constexpr std::uint32_t fragment_unit = 8;  // RFC 791 3.1
 
 constexpr std::uint8_t option_end = 0;
 constexpr std::uint8_t option_no_operation = 1;
@@ -50,9 +51,7 @@ DropReason parse_ipv4(std::span<const std::uint8_t> packet, bool checksum_verifi
       !options_are_acceptable(packet.subspan(ipv4_header_bytes, header_bytes - ipv4_header_bytes))) {
     return DropReason::ip_options;
   }
-  if ((load_be16(at + 6) & (flag_more_fragments | fragment_offset_mask)) != 0) {
-    return DropReason::ip_fragment;
-  }
+  const std::uint16_t fragment = load_be16(at + 6);
   out.traffic_class = at[1];
   out.ttl = at[8];
   out.protocol = at[9];
@@ -60,7 +59,11 @@ DropReason parse_ipv4(std::span<const std::uint8_t> packet, bool checksum_verifi
   out.destination.value = load_be32(at + 16);
   out.header_bytes = static_cast<std::uint16_t>(header_bytes);
   out.total_bytes = static_cast<std::uint16_t>(total_bytes);
-  return DropReason::none;
+  if ((fragment & (flag_more_fragments | fragment_offset_mask)) == 0) return DropReason::none;
+  out.identification = load_be16(at + 4);
+  out.fragment_offset = static_cast<std::uint16_t>((fragment & fragment_offset_mask) * fragment_unit);
+  out.more_fragments = (fragment & flag_more_fragments) != 0;
+  return DropReason::ip_fragment;
 }
 
 void Ipv4Header::write(std::uint8_t* out) const {

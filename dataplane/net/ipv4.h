@@ -27,10 +27,14 @@ struct Ipv4View {
   std::uint8_t ttl = 0;            ///< any value is accepted (RFC 1122 3.2.1.7: a host must not drop on TTL)
   std::uint16_t header_bytes = 0;
   std::uint16_t total_bytes = 0;  ///< header and payload; what follows in the frame is padding
+  std::uint16_t identification = 0;
+  std::uint16_t fragment_offset = 0;  ///< in bytes
+  bool more_fragments = false;
 };
 
 /// Reads and checks the header at the start of `packet` (a frame without its Ethernet header).
-/// `checksum_verified`: the port has checked it already. On failure `out` is meaningless.
+/// `checksum_verified`: the port has checked it already. ip_fragment: it is a piece of a packet, and `out`
+/// holds. On any other failure `out` is meaningless.
 [[nodiscard]] DropReason parse_ipv4(std::span<const std::uint8_t> packet, bool checksum_verified,
                                     Ipv4View& out);
 

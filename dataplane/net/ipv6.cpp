@@ -174,6 +174,19 @@ std::optional<Ipv6Transport> find_ipv6_transport(std::span<const std::uint8_t> p
   return Ipv6Transport{walk.next(), walk.at()};
 }
 
+std::optional<std::uint32_t> find_ipv6_fragment(std::span<const std::uint8_t> packet) {
+  if (packet.size() < ipv6_header_bytes || packet[0] >> 4 != 6) return std::nullopt;
+  ExtensionWalk walk(packet);
+  Extension extension{};
+  while (walk.step(extension)) {
+    if (extension.kind != fragment_header) continue;
+    const Ipv6Fragment fragment = read_fragment(extension);
+    if (fragment.offset_bytes == 0 && !fragment.more) return std::nullopt;  // a whole packet (RFC 6946)
+    return fragment.identification;
+  }
+  return std::nullopt;
+}
+
 void Ipv6Header::write(std::uint8_t* out) const {
   constexpr std::uint32_t version_6 = 0x6000'0000;
   constexpr unsigned traffic_class_shift = 20;

@@ -66,6 +66,9 @@ struct Ipv6Transport {
 };
 [[nodiscard]] std::optional<Ipv6Transport> find_ipv6_transport(std::span<const std::uint8_t> packet);
 
+/// The identification of a packet of which this is a piece, as unchecked as above. nullopt: it is no piece.
+[[nodiscard]] std::optional<std::uint32_t> find_ipv6_fragment(std::span<const std::uint8_t> packet);
+
 struct Ipv6Header {
   IpAddress source;
   IpAddress destination;

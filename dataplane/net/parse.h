@@ -22,6 +22,7 @@ struct RxFrame {
   LinkIndex link = 0;
   bool ip_checksum_verified = false;         ///< the port has checked it and it is right
   bool transport_checksum_verified = false;  ///< likewise
+  bool is_reassembled = false;               ///< put together from fragments: it is none itself
   bool observe_only = false;  ///< ARP or NDP that is answered elsewhere: learn from it, say nothing
 };
 
@@ -40,8 +41,8 @@ struct FrameView {
   };
 };
 
-/// Checks Ethernet, then ARP, IPv4 or IPv6 headers. ipv6_fragment: `out` holds as parse_ipv6
-/// says. On any other failure it is meaningless.
+/// Checks Ethernet, then ARP, IPv4 or IPv6 headers. ip_fragment and ipv6_fragment: `out` holds as parse_ipv4
+/// and parse_ipv6 say. On any other failure it is meaningless.
 [[nodiscard]] DropReason parse_frame(const RxFrame& frame, FrameView& out);
 
 }  // namespace byway::net

@@ -136,7 +136,7 @@ struct World {
   TimerWheel wheel{Instant{}};
   Checker sink{heap};
   OwnCounters<Counter> counters;
-  Host host{{slices, heap}, wheel, sink, counters.block};
+  Host host{{slices, heap}, wheel, sink, counters.block, 1};
   Ingress ingress;
   Instant now{};
 
@@ -181,8 +181,20 @@ struct World {
     wheel.advance(now, 64);
     if ((control & sends) != 0) send(control);
     host.on_burst({&frame, 1}, now, ingress);
+    check(whole.size());
+    require(ingress.whole_count <= 1);
+    if (ingress.whole_count == 0) return;
+    RxFrame reassembled = std::move(ingress.whole[0]);
+    const std::size_t reassembled_bytes = reassembled.bytes.size();
+    require(reassembled_bytes <= fragment_buffer_bytes);
+    host.on_burst({&reassembled, 1}, now, ingress);
+    check(reassembled_bytes);
+    require(ingress.whole_count == 0);
+  }
+
+  void check(std::size_t frame_bytes) {
     for (std::size_t i = 0; i < ingress.segment_count; ++i) {
-      require(ingress.segments[i].payload.size() + ipv4_header_bytes + ethernet_header_bytes <= whole.size());
+      require(ingress.segments[i].payload.size() + ipv4_header_bytes + ethernet_header_bytes <= frame_bytes);
       ingress.segments[i].payload = Slice();
     }
     for (std::size_t i = 0; i < ingress.error_count; ++i) require(host.owns(ingress.errors[i].source));

@@ -1,6 +1,7 @@
 // A host on a test bench: its frames are caught, frames are built by hand, time moves when told.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <deque>
 #include <string>
@@ -109,6 +110,27 @@ inline Frame tcp_bytes(std::string_view data = "hello") {
   return joined(bytes, Frame(data.begin(), data.end()));
 }
 
+/// The packet in `frame` (IPv4 without options) in pieces of at most `size` payload bytes, a multiple of 8.
+inline std::vector<Frame> in_pieces(const Frame& frame, std::size_t size, std::uint16_t identification = 7) {
+  constexpr std::size_t headers = ethernet_header_bytes + ipv4_header_bytes;
+  constexpr std::uint16_t more_fragments = 0x2000;
+  std::vector<Frame> pieces;
+  for (std::size_t at = headers; at < frame.size(); at += size) {
+    const std::size_t end = std::min(at + size, frame.size());
+    Frame piece(frame.begin(), frame.begin() + headers);
+    piece.insert(piece.end(), frame.begin() + static_cast<std::ptrdiff_t>(at),
+                 frame.begin() + static_cast<std::ptrdiff_t>(end));
+    std::uint8_t* header = &piece[ethernet_header_bytes];
+    store_be16(header + 2, static_cast<std::uint16_t>(piece.size() - ethernet_header_bytes));
+    store_be16(header + 4, identification);
+    const auto offset = static_cast<std::uint16_t>((at - headers) / 8);
+    store_be16(header + 6, end < frame.size() ? offset | more_fragments : offset);
+    fix_ip_checksum(piece);
+    pieces.push_back(std::move(piece));
+  }
+  return pieces;
+}
+
 class Catcher final : public FrameSink {
  public:
   struct Sent {
@@ -148,7 +170,7 @@ struct Bench {
   TimerWheel wheel{Instant{}};
   Catcher wire;
   OwnCounters<Counter> counters;
-  Host host{{slices, heap}, wheel, wire, counters.block};
+  Host host{{slices, heap}, wheel, wire, counters.block, 1};
   Ingress ingress;
   Instant now{};
 

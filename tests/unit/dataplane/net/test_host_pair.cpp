@@ -15,7 +15,7 @@ struct Station {
   TimerWheel wheel{Instant{}};
   Catcher wire;
   OwnCounters<Counter> counters;
-  Host host{{slices, heap}, wheel, wire, counters.block};
+  Host host{{slices, heap}, wheel, wire, counters.block, 1};
   Ingress ingress;
   std::vector<std::string> received;
 

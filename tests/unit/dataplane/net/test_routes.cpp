@@ -78,7 +78,7 @@ TEST_CASE("without a route nothing is sent and the caller learns it") {
   TimerWheel wheel{Instant{}};
   Catcher wire;
   OwnCounters<Counter> counters;
-  Host host({slices, heap}, wheel, wire, counters.block);
+  Host host({slices, heap}, wheel, wire, counters.block, 1);
   CHECK_FALSE(host.path(ip("10.0.0.2")).has_value());
   Outgoing out;
   out.source = ip("10.0.0.1");

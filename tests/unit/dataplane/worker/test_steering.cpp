@@ -130,3 +130,21 @@ TEST_CASE("neighbour solicitations and advertisements concern all workers, other
               solicitation.begin() + std::min<std::ptrdiff_t>(static_cast<std::ptrdiff_t>(size), 54))));
   }
 }
+
+TEST_CASE(
+    "all pieces of a packet go to one worker, those of others to others, and the whole to its connection's") {
+  const Steering steering(11, 16);
+  const Frame whole = ip_frame({.payload = tcp_bytes("more than one piece of a packet holds")});
+  std::array<int, 16> counts{};
+  for (std::uint16_t identification = 0; identification < 1600; ++identification) {
+    const auto pieces = in_pieces(whole, 24, identification);
+    REQUIRE(pieces.size() == 3);
+    const auto owner = steering.owner_of(pieces[0]);
+    REQUIRE(owner.has_value());
+    CHECK(steering.owner_of(pieces[1]) == owner);
+    CHECK(steering.owner_of(pieces[2]) == owner);
+    ++counts.at(*owner);
+  }
+  for (const int count : counts) CHECK(count > 50);
+  CHECK(steering.owner_of(whole) == steering.owner_of(flow(0x0a000001, 80, 0x0a000002, 40000)));
+}
