@@ -177,6 +177,20 @@ def test_two_workers_share_neighbours_and_connections(bed):
             for path in ("/six", "/four"):
                 assert bed.curl(SIX + path, "--fail").returncode == 0
         assert counter(bed, "addresses_duplicate") == 0
+        assert_fragments_are_put_together(bed)
+
+
+# In IPv4 the kernel puts fragments together itself before af_packet gets them (PACKET_FANOUT_FLAG_DEFRAG).
+def assert_fragments_are_put_together(bed):
+    before = counter(bed, "datagrams_reassembled")
+    bed.ip("client", "-6", "route", "replace", f"{GATEWAY}/128", "dev", "eth0", "mtu", "1280")
+    assert ping(bed, GATEWAY, "-s", "1400", "-M", "want").returncode == 0
+    assert counter(bed, "datagrams_reassembled") == before + 3
+
+
+def test_a_ping_in_fragments_is_answered(bed):
+    with bed_with(lambda text: text) as bed:
+        assert_fragments_are_put_together(bed)
 
 
 def test_an_af_xdp_port_receives_the_groups_of_its_addresses(bed):

@@ -98,19 +98,6 @@ def test_two_workers_share_the_ports(fresh_bed):
     assert fresh_bed.processes.stop("dataplane") == 0
 
 
-def test_a_ping_in_fragments_is_answered_by_one_worker_and_by_two(fresh_bed):
-    shorten = ["ip", "route", "change", "10.80.0.0/24", "dev", "eth0", "mtu", "600"]
-    for workers in (1, 2) if os.cpu_count() > 1 else (1,):
-        fresh_bed.processes.stop("dataplane")
-        cores = ", ".join(str(core) for core in range(workers))
-        fresh_bed.node = lambda text, cores=cores: text + f"\nworkers: {{cores: [{cores}]}}\n"
-        fresh_bed.start_dataplane()
-        assert fresh_bed.client(shorten).returncode == 0
-        ping = fresh_bed.client(["ping", "-c", 5, "-i", 0.2, "-W", 2, "-s", 1400, "-M", "dont", GATEWAY])
-        assert ping.returncode == 0 and " 5 received" in ping.stdout, ping.stdout
-        assert metric(fresh_bed, "byway_net_datagrams_reassembled_total") == 5
-
-
 def test_an_interface_that_is_not_there_ends_with_code_1_and_its_name(fresh_bed):
     fresh_bed.processes.stop("dataplane")
     path = fresh_bed.node_file()
