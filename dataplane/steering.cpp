@@ -1,5 +1,6 @@
 #include "dataplane/steering.h"
 
+#include "dataplane/mix.h"
 #include "dataplane/net/cursor.h"
 #include "dataplane/net/ethernet.h"
 #include "dataplane/net/icmpv6.h"
@@ -13,14 +14,6 @@ namespace {
 constexpr std::uint8_t icmp_destination_unreachable = 3;
 constexpr std::uint8_t icmp_time_exceeded = 11;
 constexpr std::uint8_t icmpv6_first_that_is_no_error = 128;
-
-std::uint64_t mix(std::uint64_t value) {
-  value ^= value >> 32;
-  value *= 0xd6e8feb86659fd93ULL;
-  value ^= value >> 32;
-  value *= 0xd6e8feb86659fd93ULL;
-  return value ^ value >> 32;
-}
 
 /// An IP packet's start, as far as steering needs it.
 struct Start {

@@ -6,7 +6,6 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
-#include <cstring>
 #include <ctime>
 
 #include "dataplane/net/cursor.h"
@@ -180,38 +179,6 @@ void Worker::hand_up(std::span<net::RxFrame> frames, Instant now) {
     take_reassembled(now);
 }
 
-/// What was put together from fragments belongs to the worker of its flow, as any frame.
-void Worker::take_reassembled(Instant now) {
-  std::array<net::RxFrame, rx_burst_frames> own;
-  std::size_t count = 0;
-  for (net::RxFrame& frame : std::span(ingress_.whole).first(ingress_.whole_count)) {
-    if (shared_.steering.worker_count() == 1 || !hand_over(frame)) own[count++] = std::move(frame);
-    frame.bytes = Slice();
-  }
-  hand_up({own.data(), count}, now);  // none of them is a fragment again: it ends here
-}
-
-/// True: it is another worker's, who gets a copy.
-bool Worker::hand_over(const net::RxFrame& frame) {
-  const auto owner = shared_.steering.owner_of(frame.bytes.bytes());
-  if (!owner || *owner == options_.index) return false;
-  rte_mbuf* copy = frame.bytes.size() <= mbuf_data_bytes ? buffers_.allocate_mbuf() : nullptr;
-  if (copy == nullptr) {
-    counters_.worker.add(WorkerCounter::steered_lost);
-    return true;
-  }
-  std::memcpy(rte_pktmbuf_mtod(copy, void*), frame.bytes.data(), frame.bytes.size());
-  copy->data_len = static_cast<std::uint16_t>(frame.bytes.size());
-  copy->pkt_len = frame.bytes.size();
-  if (shared_.mailboxes[*owner]->push(copy, Errand::receive, frame.link)) {
-    counters_.worker.add(WorkerCounter::steered_out);
-  } else {
-    counters_.worker.add(WorkerCounter::steered_lost);
-    rte_pktmbuf_free(copy);
-  }
-  return true;
-}
-
 /// Also net::FrameSink: a next hop that does not answer.
 void Worker::undeliverable(const net::IcmpError& error, Instant now) {
   if (error.protocol != static_cast<std::uint8_t>(net::Protocol::tcp)) return;
@@ -352,36 +319,6 @@ void Worker::set_capture(Capture* capture) {
 }
 
 // ---- other workers, the main thread ----------------------------------------------------------------------
-
-bool Worker::steer(rte_mbuf* frame, net::LinkIndex link) {
-  const std::span bytes(rte_pktmbuf_mtod(frame, const std::uint8_t*), rte_pktmbuf_data_len(frame));
-  const auto owner = shared_.steering.owner_of(bytes);
-  if (!owner) {
-    if (is_about_neighbors(bytes)) share_with_all(frame, link);
-    return false;
-  }
-  if (*owner == options_.index) return false;
-  if (shared_.mailboxes[*owner]->push(frame, Errand::receive, link)) {
-    counters_.worker.add(WorkerCounter::steered_out);
-  } else {
-    counters_.worker.add(WorkerCounter::steered_lost);
-    rte_pktmbuf_free(frame);
-  }
-  return true;
-}
-
-/// Who is next to us concerns all workers: each has its own table of neighbours.
-void Worker::share_with_all(rte_mbuf* frame, net::LinkIndex link) {
-  for (std::uint32_t worker = 0; worker < shared_.steering.worker_count(); ++worker) {
-    if (worker == options_.index) continue;
-    rte_mbuf* copy = rte_pktmbuf_copy(frame, buffers_.raw(), 0, UINT32_MAX);
-    // Who does not hear of it asks for itself when it needs to.
-    if (copy == nullptr || !shared_.mailboxes[worker]->push(copy, Errand::observe, link)) {
-      counters_.worker.add(WorkerCounter::steered_lost);
-      rte_pktmbuf_free(copy);
-    }
-  }
-}
 
 std::uint32_t Worker::take_mail(Instant now) {
   Mailbox& mailbox = *shared_.mailboxes[options_.index];

@@ -141,6 +141,7 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   void hand_up(std::span<net::RxFrame> frames, Instant now);
   void take_reassembled(Instant now);
   [[nodiscard]] bool hand_over(const net::RxFrame& frame);
+  void give_to(std::uint32_t worker, rte_mbuf* frame, net::LinkIndex link);
   /// Hands a frame that is another worker's over. True: it has gone.
   [[nodiscard]] bool steer(rte_mbuf* frame, net::LinkIndex link);
   void share_with_all(rte_mbuf* frame, net::LinkIndex link);

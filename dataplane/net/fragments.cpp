@@ -4,9 +4,11 @@
 #include <cstring>
 #include <utility>
 
+#include "dataplane/mix.h"
 #include "dataplane/net/checksum.h"
 #include "dataplane/net/cursor.h"
 #include "dataplane/net/ipv4.h"
+#include "dataplane/net/ipv6.h"
 
 namespace byway::net {
 
@@ -18,11 +20,9 @@ constexpr std::uint32_t eviction_candidates = 16;
 /// Offsets count in these (RFC 791 3.1, RFC 8200 4.5).
 constexpr std::uint32_t fragment_unit = 8;
 
-constexpr std::uint8_t protocol_icmpv6 = 58;
 constexpr std::size_t icmp_transport_bytes = 8;
 constexpr std::size_t tcp_transport_bytes_min = 20;
 constexpr std::size_t tcp_offset_at = 12;
-constexpr std::size_t ipv6_header_bytes_fixed = 40;
 
 /// ECN fields (RFC 3168 5), and sets of them.
 constexpr std::uint8_t ecn_mask = 3;
@@ -33,14 +33,6 @@ constexpr std::uint8_t seen_congestion = 1u << 3;
 constexpr std::size_t ecn_at = ethernet_header_bytes + 1;
 constexpr int ecn_shift(bool v4) {
   return v4 ? 0 : 4;
-}
-
-std::uint64_t mix(std::uint64_t value) {
-  value ^= value >> 32;
-  value *= 0xd6e8feb86659fd93ULL;
-  value ^= value >> 32;
-  value *= 0xd6e8feb86659fd93ULL;
-  return value ^ value >> 32;
 }
 
 void release(Buffer* buffer) {
@@ -57,7 +49,7 @@ DropReason check_first(const Fragment& fragment, std::span<const std::uint8_t> p
                           payload.size() >= std::size_t{payload[tcp_offset_at]} / 16 * 4;
     return is_whole ? DropReason::none : DropReason::fragment_header;
   }
-  if (fragment.protocol != (v4 ? static_cast<std::uint8_t>(Protocol::icmp) : protocol_icmpv6)) {
+  if (fragment.protocol != static_cast<std::uint8_t>(v4 ? Protocol::icmp : Protocol::icmpv6)) {
     return DropReason::ip_protocol;
   }
   return payload.size() >= icmp_transport_bytes ? DropReason::none : DropReason::fragment_header;
@@ -85,7 +77,7 @@ Slice whole_frame(Buffer* buffer, bool v4, std::uint16_t header_bytes, std::uint
     store_be16(ip + 10, 0);
     store_be16(ip + 10, checksum({ip, ip_bytes}));
   } else {
-    store_be16(ip + 4, static_cast<std::uint16_t>(ip_bytes - ipv6_header_bytes_fixed + payload_bytes));
+    store_be16(ip + 4, static_cast<std::uint16_t>(ip_bytes - ipv6_header_bytes + payload_bytes));
   }
   return Slice::adopt(buffer, frame, header_bytes + payload_bytes);
 }

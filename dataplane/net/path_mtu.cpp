@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "dataplane/mix.h"
+
 namespace byway::net {
 
 namespace {
@@ -18,14 +20,6 @@ std::uint16_t plateau_below(std::uint32_t bytes) {
   const auto* const found =
       std::ranges::find_if(plateaus, [bytes](std::uint16_t mtu) { return mtu < bytes; });
   return found != plateaus.end() ? *found : path_mtu_min_v4;
-}
-
-std::uint64_t mix(std::uint64_t value) {
-  value ^= value >> 32;
-  value *= 0xd6e8feb86659fd93ULL;
-  value ^= value >> 32;
-  value *= 0xd6e8feb86659fd93ULL;
-  return value ^ value >> 32;
 }
 
 }  // namespace
