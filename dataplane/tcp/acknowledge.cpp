@@ -147,7 +147,6 @@ void Connection::note_duplicate(Delivery& delivery) {
   if (flight.duplicates == 0) {
     flight.duplicates_max = static_cast<std::uint16_t>(flight.sent.count() - 1);
   }
-  delivery.duplicate = true;
   if (flight.duplicates >= std::max<std::uint16_t>(flight.duplicates_max, duplicate_threshold)) return;
   ++flight.duplicates;
   if (flight.duplicates <= flight.duplicates_max) delivery.octets += mss_;

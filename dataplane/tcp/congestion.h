@@ -3,6 +3,7 @@
 // one more file with these functions, and the alias at the end of this one.
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <cstdint>
 
@@ -44,6 +45,9 @@ concept CongestionController = requires(T control, const T& other, const AckEven
   control.on_idle(octets);                    ///< MSS: a pause longer than the time-out.
   control.set_window(octets);                 ///< Recovery moves the window on its way down.
   control.undo(other);                        ///< It was no loss: back to the state before it.
+  /// What a connection that moves takes along: four numbers, in octets or UINT32_MAX (handover.h).
+  { other.save() } -> std::same_as<std::array<std::uint32_t, 4>>;
+  control.restore(other.save(), octets);  ///< MSS. The numbers may be anybody's.
   { other.window() } -> std::same_as<Bytes>;
   { other.threshold() } -> std::same_as<Bytes>;
 };

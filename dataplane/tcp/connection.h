@@ -215,10 +215,9 @@ class Connection {
     Bytes flight = 0;  ///< In flight before it.
     Micros rtt = 0;    ///< Of the newest of them that was sent once; 0: none.
     SackBlock dsack{};
-    bool advances = false;   ///< snd_una moves.
-    bool sacks = false;      ///< Octets behind a hole have arrived.
-    bool duplicate = false;  ///< Without SACK: it shows that some segment has arrived.
-    bool original = false;   ///< Some up to `recover` that has arrived was sent once.
+    bool advances = false;  ///< snd_una moves.
+    bool sacks = false;     ///< Octets behind a hole have arrived.
+    bool original = false;  ///< Some up to `recover` that has arrived was sent once.
     bool has_dsack = false;
     bool ends_phase = false;  ///< It was the last of a repair: the window has been set, and does not grow.
   };

@@ -261,6 +261,7 @@ HandoverError read_handover_head(std::span<const std::uint8_t> bytes, HandoverHe
 HandoverError Connection::import_state(Context& context, const HandoverHead& head,
                                        std::span<const std::uint8_t> rest, Instant now) {
   import_head(head, now);
+  receive_buffer_ = std::min(head.receive_buffer, context.options.receive_buffer_bytes);
   HandoverError error = import_flight(context, head, rest, now);
   if (error == HandoverError::none) error = import_queues(context, head, rest);
   if (error != HandoverError::none) {
@@ -305,7 +306,6 @@ void Connection::import_head(const HandoverHead& head, Instant now) {
   if (head.min_rtt_us != 0) rack_path_.add_rtt(head.min_rtt_us, micros(now));
   if (has(handover_flag::reordering)) rack_path_.on_reordering();
   congestion_.restore(head.congestion, mss_);
-  receive_buffer_ = std::min(head.receive_buffer, window_max);
   retransmits_ = head.retransmits;
   mss_lowered_ms_ = milliseconds(now) - head.mss_lowered_age_ms;
   retransmit_at_ = deadline_of(head.retransmit_in, now);
