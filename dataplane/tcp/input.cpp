@@ -168,11 +168,15 @@ void Connection::remember_timestamp(const SegmentView& segment, Instant now) {
 }
 
 /// RFC 5961 3.2: a reset must be exactly at rcv_nxt; elsewhere in the window it draws a challenge ACK, which
-/// makes an honest peer reset again at the right place.
+/// makes an honest peer reset again at the right place. Two allowances, as in Linux: one behind the last
+/// octet that came is as hard to guess, and knows of it (what was lost will not come); and one right at the
+/// edge is challenged too, for that is where a peer stands that has filled the window.
 void Connection::on_reset(Context& context, const SegmentView& segment, Instant now) {
-  if (segment.seq != receive_.nxt) {
+  const bool is_behind_last = reassembly_ != nullptr && reassembly_->range_count() > 0 &&
+                              segment.seq == reassembly_->range(reassembly_->range_count() - 1).end;
+  if (segment.seq != receive_.nxt && !is_behind_last) {
     context.count(CounterIndex::drop_bad_reset);
-    if (segment.seq < receive_.edge) challenge(context, now);
+    challenge(context, now);
     return;
   }
   end(context, state_ == State::syn_received && active_ ? StreamEnd::refused : StreamEnd::reset);

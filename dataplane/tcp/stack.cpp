@@ -251,6 +251,7 @@ void Stack::on_stranger(Incoming& incoming, const SegmentView& segment, const Fl
   }
   if (segment.has(flag::rst)) {
     count(CounterIndex::drop_no_connection);
+    spend_cookie_of_reset(segment, flow, now);
     return;
   }
   Listener* listener = listeners_.find({flow.local, flow.local_port});

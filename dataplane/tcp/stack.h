@@ -30,6 +30,7 @@
 #include "dataplane/tcp/reply_queue.h"
 #include "dataplane/tcp/segment.h"
 #include "dataplane/tcp/socket.h"
+#include "dataplane/tcp/spent_cookies.h"
 #include "dataplane/tcp/state.h"
 #include "dataplane/tcp/syn_cookie.h"
 #include "dataplane/timer_wheel.h"
@@ -199,6 +200,7 @@ class Stack final : public Connector {
   void answer_with_cookie(Listener& listener, const SegmentView& segment, const FlowKey& flow, Instant now);
   [[nodiscard]] bool accept_cookie(Listener& listener, Incoming& incoming, const SegmentView& segment,
                                    const FlowKey& flow, Instant now);
+  void spend_cookie_of_reset(const SegmentView& reset, const FlowKey& flow, Instant now);
   void reply_reset(const SegmentView& segment, const FlowKey& flow);
   [[nodiscard]] Socket* next_dirty(HeaderFields& header, Rope& payload, Instant now);
 
@@ -237,6 +239,7 @@ class Stack final : public Connector {
   RouteSource& routes_;
   NumberSource numbers_;
   SynCookies cookies_;
+  SpentCookies spent_cookies_;
   ReassemblySlab reassemblies_;
   FlightSlab flights_;
   SentBlockSlab sent_blocks_;

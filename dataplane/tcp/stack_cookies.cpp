@@ -47,6 +47,11 @@ bool Stack::accept_cookie(Listener& listener, Incoming& incoming, const SegmentV
     count(CounterIndex::cookies_bad);
     return false;
   }
+  const Seq cookie = segment.ack - 1;
+  if (spent_cookies_.contains(flows_.hash(flow), cookie)) {
+    count(CounterIndex::cookies_spent);
+    return false;
+  }
   // From here on the client is told nothing: it sends again what it has to say, until the cookie is too old.
   if (pressure() == Pressure::critical) {
     count(CounterIndex::drop_pressure);
@@ -69,12 +74,21 @@ bool Stack::accept_cookie(Listener& listener, Incoming& incoming, const SegmentV
   }
   count(CounterIndex::passive_opens);
   count(CounterIndex::cookies_accepted);
+  spent_cookies_.add(flows_.hash(flow), cookie);
   Opening opening = passive_opening_for(flow, now);
-  opening.iss = segment.ack - 1;
+  opening.iss = cookie;
   socket->listener = &listener;
   socket->connection.open_from_cookie(context_, opening, *syn, now);
   dispatch(incoming, segment, flow, socket, now);
   return true;
+}
+
+/// A client that resets instead, or whose ACK was overtaken by its reset, wants no connection any more.
+void Stack::spend_cookie_of_reset(const SegmentView& reset, const FlowKey& flow, Instant now) {
+  if (!reset.has(flag::ack)) return;
+  const Listener* listener = listeners_.find({flow.local, flow.local_port});
+  if (listener == nullptr || now >= listener->cookies_until || !cookies_.syn_of(flow, reset, now)) return;
+  spent_cookies_.add(flows_.hash(flow), reset.ack - 1);
 }
 
 }  // namespace byway::tcp

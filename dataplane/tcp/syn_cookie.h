@@ -31,9 +31,8 @@
 //    it works only within two periods of a cookie that was sent, since none is looked for otherwise (Stack).
 //    The tag is compared as a number: each guess needs a segment of its own and the answer tells yes or no,
 //    so that the time of a comparison has nothing to add.
-//  - Who sees one may use it until it is too old, also twice: as long as the connection lives, its segments
-//    are the connection's; afterwards a copy of the first segment opens it anew. (Without a trace nobody can
-//    tell.)
+//  - It opens one connection: as long as that lives, its segments are the connection's, and afterwards the
+//    stack knows the cookie as spent (spent_cookies.h), within the bounds of a small table.
 //  - The first segment behind the SYN must arrive before others: only its sequence number proves the cookie,
 //    and a later one could not be told from a forged one. It is reset.
 //

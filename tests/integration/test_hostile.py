@@ -7,6 +7,7 @@ import collections
 import json
 import pathlib
 import random
+import re
 import socket
 import threading
 import time
@@ -85,11 +86,15 @@ def test_random_frames_do_not_disturb_a_good_client(bed):
 
 def test_bursts_of_syns_cost_no_request_and_let_new_connections_through(bed):
     """Half of them from the client, whose kernel resets what it did not ask for, half from stations that are not
-    there. A burst may take the place of a new connection's SYN in the port, so that it is sent again."""
+    there. A burst may take the place of a new connection's SYN in the port, so that it is sent again; on a busy machine
+    most of its own SYNs find no place either, so there are as many bursts as it takes."""
     crafter = Crafter(bed, seed=3)
-    cookies = bed.metrics()["byway_tcp_cookies_sent_total"]
+    before_all = bed.metrics()["byway_tcp_cookies_sent_total"]
+    bursts_least, bursts_most, cookies_wanted = 10, 60, 1000
     with Load(bed) as load:
-        for _ in range(10):
+        for burst in range(bursts_most):
+            if burst >= bursts_least and bed.metrics()["byway_tcp_cookies_sent_total"] - before_all > cookies_wanted:
+                break
             for _ in range(500):
                 crafter.send(crafter.syn("10.80.0.2"))
             for _ in range(500):
@@ -99,9 +104,9 @@ def test_bursts_of_syns_cost_no_request_and_let_new_connections_through(bed):
         began = time.monotonic()
         connect(bed).close()
         took = time.monotonic() - began
-        cookies = bed.metrics()["byway_tcp_cookies_sent_total"] - cookies
+        cookies = bed.metrics()["byway_tcp_cookies_sent_total"] - before_all
         print(f"          {cookies:.0f} SYNs were answered by cookies; a new connection took {took:.1f} s")
-        assert cookies > 1000
+        assert cookies > cookies_wanted
         assert_unharmed(bed, load)
     with Load(bed, is_kept=False) as load:
         assert_unharmed(bed, load)
@@ -137,20 +142,26 @@ def test_clients_are_let_in_by_cookies_while_a_flood_of_syns_goes_on(bed):
 
 
 def test_random_bytes_on_many_connections_get_400_or_an_end(bed):
+    """But for what is a request as far as it goes: its backend may answer before the end of the connection says that
+    no more will come."""
+    unfinished = re.compile(rb"POST .*\r\n\r\n[0-9A-Fa-f]{1,8}", re.DOTALL)
     chance = random.Random(5)
     starts = [b"", b"", b"GET ", b"GET / HTTP/1.1\r\n", b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", b"\x16\x03\x01\x02\x00\x01", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]
     answers = collections.Counter()
     with Load(bed) as load:
         for _ in range(400):
             with connect(bed) as client:
+                text = chance.choice(starts) + chance.randbytes(chance.choice([1, 10, 100, 1000, 20000]))
                 try:
-                    client.sendall(chance.choice(starts) + chance.randbytes(chance.choice([1, 10, 100, 1000, 20000])))
+                    client.sendall(text)
                     client.shutdown(socket.SHUT_WR)
                 except OSError:
                     answers["cut while sending"] += 1
                     continue
                 answer, _ = read_until_closed(client)
-                assert not answer or answer[9:12] in (b"400", b"414", b"431", b"501", b"505"), answer[:200]
+                refusals = (b"400", b"414", b"431", b"501", b"505")
+                allowed = (*refusals, b"200") if unfinished.fullmatch(text) else refusals
+                assert not answer or answer[9:12] in allowed, (answer[:200], text[:100])
                 answers[answer[9:12].decode() or "closed"] += 1
         assert answers["400"] > 100, answers
         assert_unharmed(bed, load)
@@ -245,6 +256,8 @@ def test_requests_that_two_could_read_differently_get_400_and_the_connection_end
 
 
 def test_clients_that_reset_within_their_requests_leave_nothing_behind(bed):
+    """A client on several CPUs reorders its own packets: resets overtake data, and the ACK that opens a connection. An
+    earlier test has left the backlog full, so that they are let in by cookies."""
     chance = random.Random(6)
 
     def stalls(connection):
