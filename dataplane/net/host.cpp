@@ -56,7 +56,7 @@ Host::Host(Memory memory, TimerWheel& wheel, FrameSink& sink, Counters counters,
       wheel_(wheel),
       sink_(sink),
       counters_(counters),
-      neighbors_(wheel, counters, *this),
+      neighbors_(wheel, counters, *this, key),
       fragments_(memory.buffers, wheel, counters, key),
       address_timer_(*this) {}
 

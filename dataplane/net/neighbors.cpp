@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "dataplane/mix.h"
+
 namespace byway::net {
 
 namespace {
@@ -11,22 +13,14 @@ namespace {
 /// Places looked at for one to evict: enough for a good choice, few enough for a packet's budget.
 constexpr std::uint32_t eviction_candidates = 16;
 
-std::uint32_t hash_of(LinkIndex link, const IpAddress& address) {
-  std::uint64_t low = 0;
-  std::uint64_t high = 0;
-  std::memcpy(&low, address.bytes.data(), 8);
-  std::memcpy(&high, address.bytes.data() + 8, 8);
-  // Neighbours are bounded and of our own choice or our own segment, so a plain mixer will do.
-  const std::uint64_t mixed = (low ^ std::rotl(high, 32) ^ link) * 0x9e3779b97f4a7c15ULL;
-  return static_cast<std::uint32_t>(mixed >> 32);
-}
-
 }  // namespace
 
-Neighbors::Neighbors(TimerWheel& wheel, Counters counters, NeighborOutput& output, std::uint32_t capacity)
+Neighbors::Neighbors(TimerWheel& wheel, Counters counters, NeighborOutput& output, std::uint64_t key,
+                     std::uint32_t capacity)
     : wheel_(wheel),
       counters_(counters),
       output_(output),
+      key_(key),
       buckets_(std::make_unique<Entry*[]>(std::bit_ceil(capacity))),
       bucket_count_(std::bit_ceil(capacity)),
       entries_(capacity) {}
@@ -39,8 +33,10 @@ Neighbors::~Neighbors() {
   });
 }
 
+/// The halves may be joined before the key comes in: stations differ in one, the networks are ours.
 Neighbors::Entry*& Neighbors::bucket_of(LinkIndex link, const IpAddress& address) {
-  return buckets_[hash_of(link, address) & (bucket_count_ - 1)];
+  const std::uint64_t joined = address.half(0) ^ std::rotl(address.half(1), 32) ^ link;
+  return buckets_[mix(joined ^ key_) & (bucket_count_ - 1)];
 }
 
 Neighbors::Entry* Neighbors::lookup(LinkIndex link, const IpAddress& address) {

@@ -71,7 +71,8 @@ enum class NeighborLookup : std::uint8_t {
 /// The neighbours of all links of one host.
 class Neighbors {
  public:
-  Neighbors(TimerWheel& wheel, Counters counters, NeighborOutput& output,
+  /// `key` is random: a station may choose any address of its network, and none that share a bucket.
+  Neighbors(TimerWheel& wheel, Counters counters, NeighborOutput& output, std::uint64_t key,
             std::uint32_t capacity = neighbors_max);
   ~Neighbors();
   Neighbors(const Neighbors&) = delete;
@@ -136,6 +137,7 @@ class Neighbors {
   TimerWheel& wheel_;
   Counters counters_;
   NeighborOutput& output_;
+  std::uint64_t key_;
   std::unique_ptr<Entry*[]> buckets_;
   std::uint32_t bucket_count_;
   std::uint32_t hand_ = 0;  ///< where the search for a place goes on
