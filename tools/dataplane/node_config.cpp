@@ -27,13 +27,14 @@ class NodeReader {
  public:
   explicit NodeReader(const YAML::Node& root)
       : root_(problems_, root, "",
-              {"ports", "routes", "workers", "memory", "poll", "runtime_dir", "limits", "control"}) {}
+              {"ports", "routes", "workers", "memory", "poll", "runtime_dir", "limits", "tcp", "control"}) {}
 
   std::expected<NodeConfig, std::vector<Problem>> read() {
     read_ports();
     read_workers();
     read_memory();
     read_limits();
+    read_tcp();
     read_control();
     static constexpr std::string_view modes[] = {"adaptive", "busy"};
     if (const auto mode = root_.word("poll", modes))
@@ -330,6 +331,25 @@ class NodeReader {
         section.size_bytes("receive_buffer", buffer_min, buffer_max).value_or(config_.receive_buffer_bytes));
     config_.send_buffer_bytes = static_cast<std::uint32_t>(
         section.size_bytes("send_buffer", buffer_min, buffer_max).value_or(config_.send_buffer_bytes));
+  }
+
+  void read_tcp() {
+    if (!root_.find("tcp").IsDefined()) return;
+    Section section(problems_, root_.find("tcp"), "tcp", {"ecn", "keepalive", "user_timeout"});
+    static constexpr std::string_view words[] = {"off", "when-asked", "always"};
+    if (const auto choice = section.word("ecn", words)) config_.ecn = static_cast<tcp::Ecn>(*choice);
+    const auto milliseconds = [](Section& from, std::string_view key, std::uint64_t min, std::uint64_t max,
+                                 Nanoseconds& value) {
+      if (const auto read = from.duration_ms(key, min, max)) value = std::chrono::milliseconds(*read);
+    };
+    milliseconds(section, "user_timeout", user_timeout_min_ms, user_timeout_max_ms, config_.user_timeout);
+    if (!section.find("keepalive").IsDefined()) return;
+    Section keepalive(problems_, section.find("keepalive"), "tcp.keepalive", {"idle", "interval", "probes"});
+    config_.keepalive.enabled = true;
+    milliseconds(keepalive, "idle", keepalive_min_ms, keepalive_max_ms, config_.keepalive.idle);
+    milliseconds(keepalive, "interval", keepalive_min_ms, keepalive_max_ms, config_.keepalive.interval);
+    config_.keepalive.probes_max = static_cast<std::uint8_t>(
+        keepalive.number("probes", 1, keepalive_probes_max).value_or(config_.keepalive.probes_max));
   }
 
   void read_control() {

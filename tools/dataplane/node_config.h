@@ -12,6 +12,7 @@
 #include "dataplane/eal.h"
 #include "dataplane/idle.h"
 #include "dataplane/net/host.h"
+#include "dataplane/tcp/options.h"
 #include "tools/dataplane/yaml_section.h"
 
 namespace byway::tools {
@@ -34,6 +35,14 @@ inline constexpr std::uint32_t connections_max = 4'194'304;
 inline constexpr std::uint16_t mtu_min = 576;
 inline constexpr std::uint16_t mtu_max = 1'920;
 inline constexpr std::size_t addresses_per_port_max = 16;
+/// Shorter, and a few segments lost in a row would end a connection; longer, and dead peers would hold
+/// memory.
+inline constexpr std::uint64_t user_timeout_min_ms = 5'000;
+inline constexpr std::uint64_t user_timeout_max_ms = 3'600'000;
+/// More often than once a second probes are load, less than once a day nothing is found.
+inline constexpr std::uint64_t keepalive_min_ms = 1'000;
+inline constexpr std::uint64_t keepalive_max_ms = 86'400'000;
+inline constexpr std::uint64_t keepalive_probes_max = 100;
 /// sun_path holds 108 bytes, and "/dataplane.sock" comes behind it.
 inline constexpr std::size_t runtime_dir_bytes_max = 80;
 
@@ -62,6 +71,9 @@ struct NodeConfig {
   std::uint32_t drain_timeout_ms = drain_timeout_ms_default;
   std::uint32_t receive_buffer_bytes = 4 * 1024 * 1024;
   std::uint32_t send_buffer_bytes = 4 * 1024 * 1024;
+  tcp::Ecn ecn = tcp::Ecn::when_asked;
+  tcp::KeepAlive keepalive;
+  Nanoseconds user_timeout = tcp::StackOptions{}.user_timeout;
   /// Users and groups beside the own user that may connect to the socket, by number or name.
   std::vector<std::string> control_users;
   std::vector<std::string> control_groups;

@@ -116,6 +116,9 @@ tcp::StackOptions NodeRuntime::stack_options() const {
   options.listeners_max = listen_sockets_max;
   options.receive_buffer_bytes = config_.receive_buffer_bytes;
   options.send_buffer_bytes = config_.send_buffer_bytes;
+  options.ecn = config_.ecn;
+  options.keepalive = config_.keepalive;
+  options.user_timeout = config_.user_timeout;
   fill_random(options.secret);
   return options;
 }

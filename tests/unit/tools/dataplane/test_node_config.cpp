@@ -32,6 +32,7 @@ std::string right_file() {
          "poll: busy\n"
          "runtime_dir: /tmp/x\n"
          "limits: {drain_timeout: 500ms, receive_buffer: 64KiB, send_buffer: 1MiB}\n"
+         "tcp: {ecn: always, keepalive: {idle: 10s, interval: 2s, probes: 3}, user_timeout: 30s}\n"
          "control: {users: [root], groups: ['17']}\n";
 }
 
@@ -80,6 +81,12 @@ TEST_CASE("a right file gives every value") {
   CHECK(config->drain_timeout_ms == 500);
   CHECK(config->receive_buffer_bytes == 64 * 1024);
   CHECK(config->send_buffer_bytes == 1024 * 1024);
+  CHECK(config->ecn == tcp::Ecn::always);
+  CHECK(config->keepalive.enabled);
+  CHECK(config->keepalive.idle == 10s);
+  CHECK(config->keepalive.interval == 2s);
+  CHECK(config->keepalive.probes_max == 3);
+  CHECK(config->user_timeout == 30s);
   CHECK(config->control_users == std::vector<std::string>{"root"});
   CHECK(config->control_groups == std::vector<std::string>{"17"});
 }
@@ -92,6 +99,18 @@ TEST_CASE("ports alone are enough; everything else has a default") {
   CHECK(config->poll == PollMode::adaptive);
   CHECK(config->runtime_dir == runtime_dir_default);
   CHECK(config->mbufs == mbufs_default);
+  CHECK(config->ecn == tcp::Ecn::when_asked);
+  CHECK_FALSE(config->keepalive.enabled);
+  CHECK(config->user_timeout == 120s);
+}
+
+TEST_CASE("keepalive that is named is on, with the defaults of RFC 9293 for what is not said") {
+  const auto config = parse_node_config(replaced("{idle: 10s, interval: 2s, probes: 3}", "{probes: 5}"));
+  REQUIRE(config.has_value());
+  CHECK(config->keepalive.enabled);
+  CHECK(config->keepalive.idle == std::chrono::hours(2));
+  CHECK(config->keepalive.interval == 75s);
+  CHECK(config->keepalive.probes_max == 5);
 }
 
 TEST_CASE("unknown keys are named with the nearest one that exists") {
@@ -115,6 +134,14 @@ TEST_CASE("wrong values are named with their line and what would be right") {
   CHECK(mentions(problem_of(replaced("500ms", "5")), "`5` does not look like 5s, 500ms or 1m"));
   CHECK(mentions(problem_of(replaced("500ms", "20m")), "20m is out of range; 0ms to 600000ms is wanted"));
   CHECK(mentions(problem_of(replaced("64KiB", "64kb")), "`64kb` does not look like 256KiB"));
+  CHECK(problem_of(replaced("ecn: always", "ecn: on")) ==
+        "19: tcp.ecn: `on` is unknown; off, when-asked or always is wanted");
+  CHECK(mentions(problem_of(replaced("user_timeout: 30s", "user_timeout: 4s")),
+                 "19: tcp.user_timeout: 4s is out of range; 5000ms to 3600000ms is wanted"));
+  CHECK(mentions(problem_of(replaced("idle: 10s", "idle: 500ms")),
+                 "tcp.keepalive.idle: 500ms is out of range; 1000ms to 86400000ms is wanted"));
+  CHECK(mentions(problem_of(replaced("probes: 3", "probes: 0")), "tcp.keepalive.probes: 0 is out of range"));
+  CHECK(mentions(problem_of(replaced("interval: 2s", "interwal: 2s")), "did you mean `interval`?"));
   CHECK(mentions(problem_of(replaced("/tmp/x", "tmp/x")), "an absolute path"));
   CHECK(mentions(problem_of(replaced("name: edge", "name: Edge")), "`Edge`: up to 32 lower-case letters"));
   CHECK(mentions(problem_of(replaced("name: core", "name: edge")),
@@ -224,7 +251,7 @@ TEST_CASE("users and groups of the socket must exist, by name or number") {
 
 TEST_CASE("a second document is refused, not left unread") {
   CHECK(problem_of(right_file() + "---\npoll: adaptive\n") ==
-        "21: a second document begins here, and nobody would read it: one is wanted");
+        "22: a second document begins here, and nobody would read it: one is wanted");
   CHECK(problem_of("---\n" + right_file()) == "none");
 }
 
