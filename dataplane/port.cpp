@@ -120,17 +120,14 @@ std::expected<void, std::string> Port::configure(std::span<rte_mempool* const> p
   }
   info_.driver = device.driver_name;
   info_.queue_pairs = std::min({options_.queue_pairs_wanted, device.max_rx_queues, device.max_tx_queues});
-  info_.rx_ip_checksum = (device.rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM) != 0;
-  info_.rx_transport_checksum = (device.rx_offload_capa & RTE_ETH_RX_OFFLOAD_TCP_CKSUM) != 0;
-  // Virtual devices copy in any case; there a chain costs more than one more copy of a frame in cache.
-  info_.tx_chains =
-      is_pci_address(options_.device) && (device.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS) != 0;
+  std::uint16_t mtu = options_.mtu;
+  if (mtu == 0 && rte_eth_dev_get_mtu(id_, &mtu) != 0) mtu = info_.mtu;
+  info_.offloads = choose_offloads(options_.offloads, device, is_pci_address(options_.device), mtu);
   info_.reconnects = is_memif_client(options_.device);
 
   rte_eth_conf configuration{};
-  if (info_.rx_ip_checksum) configuration.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
-  if (info_.rx_transport_checksum) configuration.rxmode.offloads |= RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
-  if (info_.tx_chains) configuration.txmode.offloads |= RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+  configuration.rxmode.offloads |= rx_offload_flags(info_.offloads);
+  configuration.txmode.offloads |= tx_offload_flags(info_.offloads);
   if (info_.queue_pairs > 1 && (device.flow_type_rss_offloads & RTE_ETH_RSS_IP) != 0) {
     configuration.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
     configuration.rx_adv_conf.rss_conf.rss_hf =
@@ -259,6 +256,10 @@ bool Port::retry_link() {
 
 std::uint16_t Port::rx_burst(std::uint16_t queue, std::span<rte_mbuf*> out) {
   return rte_eth_rx_burst(id_, queue, out.data(), static_cast<std::uint16_t>(out.size()));
+}
+
+std::uint16_t Port::tx_prepare(std::uint16_t queue, std::span<rte_mbuf*> frames) {
+  return rte_eth_tx_prepare(id_, queue, frames.data(), static_cast<std::uint16_t>(frames.size()));
 }
 
 std::uint16_t Port::tx_burst(std::uint16_t queue, std::span<rte_mbuf*> frames) {

@@ -21,6 +21,7 @@
 
 #include "dataplane/link_multicast.h"
 #include "dataplane/net/address.h"
+#include "dataplane/offloads.h"
 
 struct rte_mbuf;
 struct rte_mempool;
@@ -34,6 +35,7 @@ struct PortOptions {
   std::uint16_t queue_pairs_wanted = 1;  ///< one a worker
   std::uint16_t descriptors = 512;       ///< of each queue; the device may want another number
   bool receives_multicast = false;       ///< IPv6 looks for neighbours by it
+  OffloadOptions offloads;
 };
 
 /// What the device does, as the log and `byway workers` show it.
@@ -42,10 +44,8 @@ struct PortInfo {
   net::MacAddress mac;
   std::uint16_t mtu = 1500;
   std::uint16_t queue_pairs = 1;
-  bool rx_ip_checksum = false;         ///< the device verifies IPv4 header checksums
-  bool rx_transport_checksum = false;  ///< and those of TCP
-  bool tx_chains = false;              ///< it takes frames in several pieces and gains from it
-  bool reconnects = false;             ///< memif client: must be started anew to connect
+  Offloads offloads;
+  bool reconnects = false;  ///< memif client: must be started anew to connect
 };
 
 /// A PCI address, as against the arguments of a virtual device.
@@ -95,6 +95,9 @@ class Port {
   [[nodiscard]] std::uint16_t rx_burst(std::uint16_t queue, std::span<rte_mbuf*> out);
   /// Returns how many of `frames` (from the front) the device took over.
   [[nodiscard]] std::uint16_t tx_burst(std::uint16_t queue, std::span<rte_mbuf*> frames);
+  /// Before tx_burst, where the port fills in checksums or cuts segments: what its driver still has to change
+  /// in frames. Returns how many from the front are ready; the next one it can never send.
+  [[nodiscard]] std::uint16_t tx_prepare(std::uint16_t queue, std::span<rte_mbuf*> frames);
 
   /// Waits until every call of a driver's function that a worker had begun before has returned. What the
   /// caller changed before is seen by all later calls. Any thread but a worker's.

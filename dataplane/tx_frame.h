@@ -20,4 +20,9 @@ inline constexpr std::uint32_t tx_chain_pieces_max = 6;
 [[nodiscard]] rte_mbuf* build_tx_frame(BufferPool& pool, std::span<const std::uint8_t> header,
                                        const Rope& payload, bool chains);
 
+/// A frame for a port that cuts it into several (TSO), in as many mbufs as it has pieces: where `chains` says
+/// so those of `payload`, shared, else copies of `segment_bytes` each. nullptr: no buffer.
+[[nodiscard]] rte_mbuf* build_tx_segments(BufferPool& pool, std::span<const std::uint8_t> header,
+                                          const Rope& payload, std::uint16_t segment_bytes, bool chains);
+
 }  // namespace byway

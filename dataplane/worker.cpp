@@ -56,6 +56,7 @@ Worker::Worker(const WorkerOptions& options, WorkerShared& shared, BufferPool& b
       frames_per_check_(std::min(frames_per_check_max, buffers.capacity() / tcp::supply_floor_parts)),
       lanes_(shared.links.size()),
       segment_(slices_),
+      next_segment_(slices_),
       round_began_(shared.clock.now()) {
   configure();
 }
@@ -73,7 +74,10 @@ void Worker::configure() {
     lane.polls = options_.index < link.port->info().queue_pairs;
     lane.queue = static_cast<std::uint16_t>(options_.index);
     lane.owner = options_.index % link.port->info().queue_pairs;
-    const auto index = host_.add_link({link.port->info().mac, link.port->info().mtu});
+    const Offloads& offloads = link.port->info().offloads;
+    has_cutter_ = has_cutter_ || offloads.has_tso();
+    const auto index = host_.add_link(
+        {link.port->info().mac, link.port->info().mtu, offloads.tx_ip_checksum, offloads.tx_tcp_checksum});
     BYWAY_ASSERT(index && *index == i);  // the configuration's reader checks all of this
     for (const net::Prefix& address : link.addresses) {
       const net::AddressError error = host_.add_interface_address(*index, address, now);
@@ -151,9 +155,9 @@ void Worker::receive(std::span<rte_mbuf* const> frames, net::LinkIndex link, Ins
     }
     if (shared_.steering.worker_count() > 1 && steer(frame, link)) continue;
     net::RxFrame& view = own[count++];
-    const std::uint64_t flags = frame->ol_flags;
-    view.ip_checksum_verified = (flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
-    view.transport_checksum_verified = (flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+    const RxChecksums checksums = checksums_of(frame);
+    view.ip_checksum_verified = checksums.ip_is_verified;
+    view.transport_checksum_verified = checksums.transport_is_verified;
     view.link = link;
     view.bytes = BufferPool::adopt(frame);
   }
@@ -203,20 +207,26 @@ std::uint32_t Worker::deliver_events(Instant now) {
 }
 
 std::uint32_t Worker::flush_connections(Instant now) {
+  if (has_cutter_) return flush_joined(now);
   std::uint32_t sent = 0;
   while (sent < segments_per_round && have_room_to_send() && stack_.next_segment(segment_, now)) {
-    net::Outgoing packet;
-    packet.source = segment_.local;
-    packet.destination = segment_.remote;
-    packet.traffic_class = segment_.ecn;
-    packet.header = segment_.header_span();
-    if (host_.send(packet, std::move(segment_.payload), now) == net::SendResult::unreachable) {
-      const tcp::Seq seq{net::load_be32(&segment_.header[sequence_offset])};
-      stack_.on_delivery_error({segment_.flow(), seq, true}, now);
-    }
+    send_segment(segment_, 0, now);
     ++sent;
   }
   return sent;
+}
+
+void Worker::send_segment(tcp::SegmentOut& segment, std::uint16_t part_bytes, Instant now) {
+  net::Outgoing packet;
+  packet.source = segment.local;
+  packet.destination = segment.remote;
+  packet.traffic_class = segment.ecn;
+  packet.header = segment.header_span();
+  packet.segment_bytes = part_bytes;
+  if (host_.send(packet, std::move(segment.payload), now) == net::SendResult::unreachable) {
+    const tcp::Seq seq{net::load_be32(&segment.header[sequence_offset])};
+    stack_.on_delivery_error({segment.flow(), seq, true}, now);
+  }
 }
 
 // ---- ports, outwards -------------------------------------------------------------------------------------
@@ -232,11 +242,18 @@ bool Worker::have_room_to_send() const {
 bool Worker::transmit(net::LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload) {
   Lane& lane = lanes_[link];
   const Rope data = std::move(payload);
-  rte_mbuf* frame = build_tx_frame(buffers_, header, data, lane.port->info().tx_chains);
+  const Offloads& offloads = lane.port->info().offloads;
+  rte_mbuf* frame = build_tx_frame(buffers_, header, data, offloads.tx_chains);
   if (frame == nullptr) {
     counters_.worker.add(WorkerCounter::tx_no_buffer);
     return false;
   }
+  if (offloads.has_tx_checksum()) prepare_offloads(frame, header, offloads, 0);
+  return dispatch(link, frame);
+}
+
+bool Worker::dispatch(net::LinkIndex link, rte_mbuf* frame) {
+  Lane& lane = lanes_[link];
   if (!lane.polls) {
     if (shared_.mailboxes[lane.owner]->push(frame, Errand::send, link)) return true;
     counters_.worker.add(WorkerCounter::steered_lost);
@@ -270,8 +287,10 @@ void Worker::flush(Lane& lane) {
     rte_pktmbuf_free_bulk(lane.backlog.data(), lane.waiting);
     lane.waiting = 0;
     lane.shown = 0;
+    lane.prepared = 0;
     return;
   }
+  if (lane.port->info().offloads.has_tx_checksum()) prepare(lane);
   if (capture_ != nullptr) [[unlikely]] {
     show({lane.backlog.data() + lane.shown, lane.waiting - lane.shown},
          static_cast<std::size_t>(&lane - lanes_.data()), true);
@@ -280,6 +299,7 @@ void Worker::flush(Lane& lane) {
   const std::uint16_t taken = lane.port->tx_burst(lane.queue, {lane.backlog.data(), lane.waiting});
   lane.waiting -= taken;
   lane.shown -= std::min<std::uint32_t>(lane.shown, taken);
+  lane.prepared -= std::min<std::uint32_t>(lane.prepared, taken);
   if (lane.waiting > 0 && taken > 0) {
     std::copy_n(lane.backlog.begin() + taken, lane.waiting, lane.backlog.begin());
   }
@@ -340,6 +360,9 @@ std::uint32_t Worker::take_mail(Instant now) {
         net::RxFrame& frame = frames[received++];
         frame.link = link;
         frame.observe_only = errand == Errand::observe;
+        const RxChecksums checksums = checksums_of(mail[i]);
+        frame.ip_checksum_verified = checksums.ip_is_verified;
+        frame.transport_checksum_verified = checksums.transport_is_verified;
         frame.bytes = BufferPool::adopt(mail[i]);
       }
       hand_up({frames.data(), received}, now);

@@ -117,11 +117,12 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   struct Lane {
     Port* port = nullptr;
     std::uint16_t queue = 0;
-    bool polls = false;         ///< it has a queue pair of this port
-    bool is_open = false;       ///< in this round
-    std::uint32_t owner = 0;    ///< if it polls not: the worker that sends its frames
-    std::uint32_t waiting = 0;  ///< frames in `backlog`
-    std::uint32_t shown = 0;    ///< of those: the capture that runs has seen them
+    bool polls = false;          ///< it has a queue pair of this port
+    bool is_open = false;        ///< in this round
+    std::uint32_t owner = 0;     ///< if it polls not: the worker that sends its frames
+    std::uint32_t waiting = 0;   ///< frames in `backlog`
+    std::uint32_t shown = 0;     ///< of those: the capture that runs has seen them
+    std::uint32_t prepared = 0;  ///< of those: ready for a port that fills in checksums
     std::array<rte_mbuf*, tx_backlog_frames> backlog{};
   };
 
@@ -131,6 +132,10 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   [[nodiscard]] std::uint32_t take_mail(Instant now);
   [[nodiscard]] std::uint32_t deliver_events(Instant now);
   [[nodiscard]] std::uint32_t flush_connections(Instant now);
+  [[nodiscard]] std::uint32_t flush_joined(Instant now);
+  void send_segment(tcp::SegmentOut& segment, std::uint16_t part_bytes, Instant now);
+  /// What the port by which `segment` leaves does, if it cuts such segments.
+  [[nodiscard]] const Offloads* cutter_of(const tcp::SegmentOut& segment) const;
   void flush_ports();
   void check_memory(Instant now);
   [[nodiscard]] std::uint32_t free_in_all_pools(std::uint32_t own) const;
@@ -145,7 +150,9 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   /// Hands a frame that is another worker's over. True: it has gone.
   [[nodiscard]] bool steer(rte_mbuf* frame, net::LinkIndex link);
   void share_with_all(rte_mbuf* frame, net::LinkIndex link);
+  [[nodiscard]] bool dispatch(net::LinkIndex link, rte_mbuf* frame);
   [[nodiscard]] bool enqueue(Lane& lane, net::LinkIndex link, rte_mbuf* frame);
+  void prepare(Lane& lane);
   void flush(Lane& lane);
   void show(std::span<rte_mbuf* const> frames, std::size_t link, bool are_sent);
   [[nodiscard]] bool have_room_to_send() const;
@@ -153,6 +160,8 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
 
   // net::FrameSink
   bool transmit(net::LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload) override;
+  bool transmit_segments(net::LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload,
+                         std::uint16_t segment_bytes) override;
   void undeliverable(const net::IcmpError& error, Instant now) override;
   void address_is_duplicate(net::LinkIndex link, const net::IpAddress& address) override;
   // tcp::RouteSource
@@ -177,6 +186,8 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   Capture* capture_ = nullptr;  ///< while one runs; the main thread's
   net::Ingress ingress_;
   tcp::SegmentOut segment_;
+  tcp::SegmentOut next_segment_;  ///< while it is open whether it joins the one before
+  bool has_cutter_ = false;       ///< a port cuts segments
 
   Instant round_began_;
   std::uint32_t rounds_until_check_ = 0;

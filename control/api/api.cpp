@@ -194,16 +194,22 @@ Response Api::metrics() const {
 
 namespace {
 
-/// What the data plane says of its workers (core, load, connections…), by their id; nothing if it does not.
-std::map<std::string, Node> worker_details(DataPlane& data_plane) {
-  std::map<std::string, Node> details;
+struct WorkerDetails {
+  std::map<std::string, Node> workers;  ///< by id
+  Node ports = Node::list();
+};
+
+/// What the data plane says of its workers (core, load, connections…) and ports; nothing if it does not.
+WorkerDetails worker_details(DataPlane& data_plane) {
+  WorkerDetails details;
   auto answer = data_plane.command("workers", "", std::chrono::steady_clock::now() + command_timeout);
   if (!answer) return details;
   auto document = reader::read_json(*answer);
   if (!document) return details;
   if (Node* list = document->find("workers"))
     for (Node& item : list->items)
-      if (const Node* id = item.find("id")) details.emplace(id->text, std::move(item));
+      if (const Node* id = item.find("id")) details.workers.emplace(id->text, std::move(item));
+  if (Node* ports = document->find("ports")) details.ports = std::move(*ports);
   return details;
 }
 
@@ -225,16 +231,17 @@ Response Api::workers(const Request& request) const {
   if (view.is_connected) node.add("instance", Node::string(fmt::format("{:016x}", view.instance)));
   Node& list = node.add("workers", Node::list());
   if (!view.is_connected) return respond_rendered(request, 200, node);
-  std::map<std::string, Node> details = worker_details(*data_plane_);
+  WorkerDetails details = worker_details(*data_plane_);
   for (const DataPlaneView::Worker& worker : view.workers) {
     Node item = Node::object();
     item.add("id", Node::number(worker.index));
     item.add("running", Node::boolean(worker.is_running));
     item.add("generation", Node::number(static_cast<std::int64_t>(worker.generation)));
-    for (reader::Member& detail : details[std::to_string(worker.index)].members)
+    for (reader::Member& detail : details.workers[std::to_string(worker.index)].members)
       if (item.find(detail.name) == nullptr) item.add(detail.name, std::move(detail.value));
     list.items.push_back(std::move(item));
   }
+  node.add("ports", std::move(details.ports));
   return respond_rendered(request, 200, node);
 }
 

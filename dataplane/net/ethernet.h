@@ -11,6 +11,9 @@
 namespace byway::net {
 
 inline constexpr std::size_t ethernet_header_bytes = 14;
+/// An IEEE 802.1Q tag between the addresses and the type: this type, then priority and number of the VLAN.
+inline constexpr std::uint16_t vlan_tag_type = 0x8100;
+inline constexpr std::size_t vlan_tag_bytes = 4;
 
 enum class EtherType : std::uint16_t { ipv4 = 0x0800, arp = 0x0806, ipv6 = 0x86dd };
 

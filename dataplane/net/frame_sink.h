@@ -17,6 +17,16 @@ class FrameSink {
   /// the sink's from here on. False: no buffer or no room; the frame is lost as it would be on a wire, and
   /// the caller counts it.
   virtual bool transmit(LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload) = 0;
+  /// Likewise a TCP segment that the port cuts into some of `segment_bytes` of payload each. Asked for only
+  /// by whoever knows that the port can (Outgoing::segment_bytes).
+  virtual bool transmit_segments(LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload,
+                                 std::uint16_t segment_bytes) {
+    static_cast<void>(link);
+    static_cast<void>(header);
+    static_cast<void>(segment_bytes);
+    const Rope dropped = std::move(payload);
+    return false;
+  }
   /// A packet that waited for its next hop's address is dropped: nobody answered. The host says it in the
   /// form of the ICMP error that a router would send (host unreachable, RFC 1812 5.2.7.1). Called while
   /// timers fire.

@@ -34,6 +34,16 @@ std::uint16_t transport_checksum(const Outgoing& packet, const Rope& payload) {
   return sum.value();
 }
 
+/// What a port wants to find in TCP's checksum field when it is to fill it in. Of several segments in one the
+/// length does not count: each has its own.
+std::uint16_t pseudo_header_sum(const Outgoing& packet, const Rope& payload) {
+  const auto length = static_cast<std::uint32_t>(packet.header.size()) + payload.size();
+  Checksum sum;
+  sum.add_pseudo_header(packet.source, packet.destination, static_cast<std::uint8_t>(packet.protocol),
+                        packet.segment_bytes > 0 ? 0 : length);
+  return static_cast<std::uint16_t>(~sum.value());
+}
+
 /// What lies behind the IP headers of a frame, without padding.
 void take_payload(RxFrame& frame, std::size_t header_bytes, std::size_t total_bytes, Packet& packet) {
   packet.payload = std::move(frame.bytes);
@@ -90,6 +100,12 @@ std::optional<Path> Host::path(const IpAddress& destination) const {
   const IpAddress* source = interface_address(route->link, towards_gateway ? *route->gateway : destination);
   if (source == nullptr) return std::nullopt;
   return Path{route->link, *source, links_[route->link].mtu};
+}
+
+std::optional<LinkIndex> Host::link_towards(const IpAddress& destination) const {
+  const Route* route = routes_.find(destination);
+  if (route == nullptr) return std::nullopt;
+  return route->link;
 }
 
 // ---- in --------------------------------------------------------------------------------------------------
@@ -262,9 +278,14 @@ SendResult Host::send_by(LinkIndex link, const IpAddress& next_hop, const Outgoi
   switch (neighbors_.find(link, next_hop, now, mac)) {
     case NeighborLookup::known:
       std::memcpy(frame.data(), mac.bytes.data(), mac.bytes.size());
-      return transmit(link, {frame.data(), header_bytes}, std::move(data)) ? SendResult::sent
-                                                                           : SendResult::lost;
+      return transmit(link, {frame.data(), header_bytes}, std::move(data), packet.segment_bytes)
+                 ? SendResult::sent
+                 : SendResult::lost;
     case NeighborLookup::incomplete:
+      if (packet.segment_bytes > 0) {  // a connection's neighbour was known, and is asked for again
+        drop(DropReason::tx_neighbor_queue);
+        return SendResult::lost;
+      }
       return neighbors_.wait(link, next_hop, {frame.data(), header_bytes}, std::move(data))
                  ? SendResult::sent
                  : SendResult::lost;
@@ -285,7 +306,8 @@ std::size_t Host::write_headers(const Outgoing& packet, const Rope& payload, Lin
   const auto bytes = static_cast<std::uint16_t>(packet.header.size() + payload.size());
   const bool is_v4 = packet.destination.is_v4();
   const EtherType type = is_v4 ? EtherType::ipv4 : EtherType::ipv6;
-  const EthernetHeader ethernet{{}, links_[link].mac, static_cast<std::uint16_t>(type)};
+  const Link& out_link = links_[link];
+  const EthernetHeader ethernet{{}, out_link.mac, static_cast<std::uint16_t>(type)};
   ethernet.write(out.data());
   std::uint8_t* transport = out.data() + ethernet_header_bytes;
   if (is_v4) [[likely]] {
@@ -295,7 +317,7 @@ std::size_t Host::write_headers(const Outgoing& packet, const Rope& payload, Lin
     ip.protocol = packet.protocol;
     ip.traffic_class = packet.traffic_class;
     ip.payload_bytes = bytes;
-    ip.write(transport);
+    ip.write(transport, !(out_link.fills_ip_checksum && packet.protocol == Protocol::tcp));
     transport += ipv4_header_bytes;
   } else {
     const Ipv6Header ip{packet.source,        packet.destination, packet.protocol,
@@ -305,14 +327,21 @@ std::size_t Host::write_headers(const Outgoing& packet, const Rope& payload, Lin
   }
   if (!packet.header.empty()) std::memcpy(transport, packet.header.data(), packet.header.size());
   if (packet.protocol == Protocol::tcp) {
-    store_be16(transport + tcp_checksum_offset, transport_checksum(packet, payload));
+    BYWAY_ASSERT(packet.segment_bytes == 0 || out_link.fills_tcp_checksum);
+    store_be16(transport + tcp_checksum_offset, out_link.fills_tcp_checksum
+                                                    ? pseudo_header_sum(packet, payload)
+                                                    : transport_checksum(packet, payload));
   }
   return static_cast<std::size_t>(transport - out.data()) + packet.header.size();
 }
 
-bool Host::transmit(LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload) {
+bool Host::transmit(LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload,
+                    std::uint16_t segment_bytes) {
   const std::size_t bytes = header.size() + payload.size();
-  if (!sink_.transmit(link, header, std::move(payload))) {
+  const bool is_taken = segment_bytes > 0
+                            ? sink_.transmit_segments(link, header, std::move(payload), segment_bytes)
+                            : sink_.transmit(link, header, std::move(payload));
+  if (!is_taken) {
     drop(DropReason::tx_port);
     return false;
   }

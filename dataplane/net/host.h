@@ -46,6 +46,10 @@ inline constexpr std::uint32_t address_steps_per_round_max = 16;
 struct Link {
   MacAddress mac;
   std::uint16_t mtu = 1500;  ///< longest IP packet
+  /// The port fills them in for TCP: the header's stays 0, and that of TCP is the sum of the pseudo-header,
+  /// not complemented.
+  bool fills_ip_checksum = false;
+  bool fills_tcp_checksum = false;
 };
 
 /// A TCP segment for us, with all of IP and the checksum verified.
@@ -78,6 +82,9 @@ struct Outgoing {
   std::uint8_t hop_limit = ipv6_hop_limit;  ///< of IPv6
   /// The transport's header, at most 60 bytes. Of TCP with a checksum of 0, which is filled in on the way.
   std::span<const std::uint8_t> header;
+  /// Not 0: several segments in one, which the port (asserted: it fills in TCP's checksums) cuts so that each
+  /// has this much payload.
+  std::uint16_t segment_bytes = 0;
 };
 
 enum class SendResult : std::uint8_t {
@@ -130,10 +137,12 @@ class Host final : private NeighborOutput {
   /// Takes a burst (at most burst_frames_max frames; their slices are moved from). `out` is overwritten.
   void on_burst(std::span<RxFrame> frames, Instant now, Ingress& out);
   /// Sends one packet: `packet.header` and `payload`, which is consumed whatever the result. The caller keeps
-  /// within path().mtu.
+  /// within path().mtu. Several segments in one are lost while the next hop's address is not known.
   SendResult send(const Outgoing& packet, Rope&& payload, Instant now);
   /// The way to `destination`: for connect() and the MSS. nullopt: no route.
   [[nodiscard]] std::optional<Path> path(const IpAddress& destination) const;
+  /// The link by which packets to `destination` leave. nullopt: no route.
+  [[nodiscard]] std::optional<LinkIndex> link_towards(const IpAddress& destination) const;
 
   [[nodiscard]] const Neighbors& neighbors() const { return neighbors_; }
 
@@ -190,7 +199,8 @@ class Host final : private NeighborOutput {
 
   [[nodiscard]] SendResult send_by(LinkIndex link, const IpAddress& next_hop, const Outgoing& packet,
                                    Rope&& payload, Instant now);
-  [[nodiscard]] bool transmit(LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload);
+  [[nodiscard]] bool transmit(LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload,
+                              std::uint16_t segment_bytes = 0);
   [[nodiscard]] std::size_t write_headers(const Outgoing& packet, const Rope& payload, LinkIndex link,
                                           std::span<std::uint8_t, frame_header_bytes_max> out) const;
   /// Our own address on `link`: that of the network of `towards`, else the first of its version that was

@@ -66,7 +66,7 @@ DropReason parse_ipv4(std::span<const std::uint8_t> packet, bool checksum_verifi
   return DropReason::ip_fragment;
 }
 
-void Ipv4Header::write(std::uint8_t* out) const {
+void Ipv4Header::write(std::uint8_t* out, bool with_checksum) const {
   out[0] = 0x45;
   out[1] = traffic_class;
   store_be16(out + 2, static_cast<std::uint16_t>(ipv4_header_bytes + payload_bytes));
@@ -77,7 +77,7 @@ void Ipv4Header::write(std::uint8_t* out) const {
   store_be16(out + 10, 0);
   store_be32(out + 12, source.value);
   store_be32(out + 16, destination.value);
-  store_be16(out + 10, checksum({out, ipv4_header_bytes}));
+  if (with_checksum) store_be16(out + 10, checksum({out, ipv4_header_bytes}));
 }
 
 }  // namespace byway::net

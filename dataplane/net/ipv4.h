@@ -45,8 +45,8 @@ struct Ipv4Header {
   std::uint8_t traffic_class = 0;
   std::uint16_t payload_bytes = 0;
 
-  /// Writes 20 bytes, checksum included.
-  void write(std::uint8_t* out) const;
+  /// Writes 20 bytes, the checksum included, or 0 in its place.
+  void write(std::uint8_t* out, bool with_checksum = true) const;
 };
 
 /// A source address that no packet to us may have: this network, loopback, multicast, class E, broadcast

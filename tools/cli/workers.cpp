@@ -12,6 +12,20 @@ std::string percent(const Json& worker, const char* name) {
              : "";
 }
 
+void print_ports(const Json& ports) {
+  if (ports.empty()) return;
+  Table table({"PORT", "DRIVER", "LINK", "MTU", "QUEUES", "OFFLOADS"});
+  for (const Json& port : ports) {
+    std::string offloads;
+    for (const Json& name : port.value("offloads", Json::array())) {
+      if (name.is_string()) offloads += (offloads.empty() ? "" : " ") + name.get<std::string>();
+    }
+    table.add({text_at(port, "name"), text_at(port, "driver"), port.value("isUp", false) ? "up" : "down",
+               text_at(port, "mtu"), text_at(port, "queuePairs"), offloads.empty() ? "none" : offloads});
+  }
+  fmt::print("\n{}", table.text());
+}
+
 void run(Context& context) {
   auto answer = context.client().get("/byway/v1/workers");
   if (!answer) return context.fail(answer.error());
@@ -32,12 +46,14 @@ void run(Context& context) {
                percent(worker, "busy"), text_at(worker, "connections"), text_at(worker, "requests")});
   }
   fmt::print("{}", table.text());
+  print_ports(answer->body.value("ports", Json::array()));
 }
 
 }  // namespace
 
 void add_workers(CLI::App& app, Context& context) {
-  CLI::App* verb = app.add_subcommand("workers", "what each worker runs, and how busy it is");
+  CLI::App* verb = app.add_subcommand(
+      "workers", "what each worker runs, how busy it is, and what the ports do by themselves");
   verb->callback([&context] { run(context); });
 }
 

@@ -11,6 +11,26 @@ namespace byway::tools {
 
 using shm::AnswerStatus;
 
+namespace {
+
+/// What each port does by itself; names are plain (node_config.cpp), so nothing has to be escaped.
+std::string port_list(const NodeRuntime& runtime) {
+  std::string list;
+  for (const auto& port : runtime.ports()) {
+    const PortInfo& info = port->info();
+    std::string offloads;
+    for (const std::string& name : names_of(info.offloads))
+      offloads += fmt::format(R"({}"{}")", offloads.empty() ? "" : ",", name);
+    list +=
+        fmt::format(R"({}{{"name":"{}","driver":"{}","mtu":{},"queuePairs":{},"isUp":{},"offloads":[{}]}})",
+                    list.empty() ? "" : ",", port->name(), info.driver, info.mtu, info.queue_pairs,
+                    port->is_link_up(), offloads);
+  }
+  return list;
+}
+
+}  // namespace
+
 Commands::Commands(NodeRuntime& runtime, shm::DataPlaneRegions& regions, std::span<const unsigned> cores)
     : runtime_(runtime), regions_(regions), cores_(cores), jobs_(runtime) {}
 
@@ -94,8 +114,9 @@ void Commands::answer_workers(shm::CommandTicket ticket) {
         cells.telemetry.value(l7::Counter::requests), value(WorkerCounter::mbufs_free),
         value(WorkerCounter::mbufs_total));
   }
-  server_->answer(ticket, shm::AnswerStatus::ok,
-                  fmt::format(R"({{"kind":"WorkerList","workers":[{}]}})", list));
+  server_->answer(
+      ticket, shm::AnswerStatus::ok,
+      fmt::format(R"({{"kind":"WorkerList","workers":[{}],"ports":[{}]}})", list, port_list(runtime_)));
 }
 
 }  // namespace byway::tools

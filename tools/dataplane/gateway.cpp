@@ -77,8 +77,10 @@ std::expected<void, std::string> Gateway::start_all() {
 
   for (const auto& port : runtime_->ports()) {
     const PortInfo& info = port->info();
-    log("port {}: {}, MTU {}, {} queue pair{}{}", port->name(), info.driver, info.mtu, info.queue_pairs,
-        info.queue_pairs == 1 ? "" : "s", port->is_link_up() ? "" : ", link down");
+    const std::string offloads = fmt::format("{}", fmt::join(names_of(info.offloads), " "));
+    log("port {}: {}, MTU {}, {} queue pair{}, offloads {}{}", port->name(), info.driver, info.mtu,
+        info.queue_pairs, info.queue_pairs == 1 ? "" : "s", offloads.empty() ? "none" : offloads,
+        port->is_link_up() ? "" : ", link down");
   }
   log("{} worker{}, {} polling, {}; socket {}/dataplane.sock", worker_count, worker_count == 1 ? "" : "s",
       config_.poll == PollMode::busy ? "busy" : "adaptive",

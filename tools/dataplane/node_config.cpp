@@ -59,7 +59,7 @@ class NodeReader {
   void read_ports() {
     if (!root_.require("ports", "a list with at least one port")) return;
     root_.list("ports", 1, net::links_max, [this](const YAML::Node& node, const std::string& path) {
-      Section section(problems_, node, path, {"name", "device", "addresses", "mtu"});
+      Section section(problems_, node, path, {"name", "device", "addresses", "mtu", "offloads"});
       PortConfig port;
       if (section.require("name", "what this port is called in messages and metrics"))
         read_port_name(section, port);
@@ -78,8 +78,18 @@ class NodeReader {
         section.report("mtu", fmt::format("{}: with an IPv6 address at least {} are needed", port.mtu,
                                           net::ipv6_mtu_min));
       }
+      read_offloads(section, port);
       config_.ports.push_back(std::move(port));
     });
+  }
+
+  /// Asking for an offload that the device lacks would mean nothing, so there is no `on`.
+  void read_offloads(Section& of_port, PortConfig& port) {
+    if (!of_port.find("offloads").IsDefined()) return;
+    Section section(problems_, of_port.find("offloads"), of_port.path_of("offloads"), {"checksum", "tso"});
+    static constexpr std::string_view words[] = {"auto", "off"};
+    port.offloads.checksum = section.word("checksum", words).value_or(0) == 0;
+    port.offloads.tso = section.word("tso", words).value_or(0) == 0;
   }
 
   void read_port_name(Section& section, PortConfig& port) {

@@ -12,6 +12,7 @@
 #include "dataplane/eal.h"
 #include "dataplane/idle.h"
 #include "dataplane/net/host.h"
+#include "dataplane/offloads.h"
 #include "dataplane/tcp/options.h"
 #include "tools/dataplane/yaml_section.h"
 
@@ -51,6 +52,7 @@ struct PortConfig {
   std::string device;
   std::vector<net::Prefix> addresses;
   std::uint16_t mtu = 0;  ///< 0: the device's own
+  OffloadOptions offloads;
 };
 
 struct RouteConfig {

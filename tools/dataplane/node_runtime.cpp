@@ -88,6 +88,7 @@ std::expected<void, std::string> NodeRuntime::open_ports() {
     options.mtu = wanted.mtu;
     options.queue_pairs_wanted = static_cast<std::uint16_t>(worker_count());
     options.descriptors = descriptors_per_queue;
+    options.offloads = wanted.offloads;
     options.receives_multicast =
         std::ranges::any_of(wanted.addresses, [](const net::Prefix& own) { return !own.address.is_v4(); });
     auto port = Port::open(options, raw);

@@ -136,6 +136,7 @@ class Catcher final : public FrameSink {
   struct Sent {
     LinkIndex link;
     Frame bytes;
+    std::uint16_t segment_bytes = 0;  ///< of those that the port is to cut
     [[nodiscard]] EthernetHeader ethernet() const { return EthernetHeader::parse(bytes.data()); }
     [[nodiscard]] ArpPacket arp() const {
       ArpPacket packet;
@@ -153,6 +154,12 @@ class Catcher final : public FrameSink {
     bytes.resize(header.size() + data.size());
     data.copy_to(0, std::span(bytes).subspan(header.size()));
     sent.push_back({link, std::move(bytes)});
+    return true;
+  }
+  bool transmit_segments(LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload,
+                         std::uint16_t segment_bytes) override {
+    if (!transmit(link, header, std::move(payload))) return false;
+    sent.back().segment_bytes = segment_bytes;
     return true;
   }
   void undeliverable(const IcmpError& error, Instant) override { errors.push_back(error); }

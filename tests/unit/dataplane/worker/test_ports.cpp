@@ -89,7 +89,8 @@ TEST_CASE("a pool that is used up says so and recovers") {
 
 TEST_CASE("frames travel through a port whole, copied or as a chain of shared pieces") {
   const auto port = ring_port("net_ring0");
-  CHECK_FALSE(port->info().tx_chains);  // a virtual device gains nothing, yet chains must work
+  CHECK_FALSE(port->info().offloads.tx_chains);  // a virtual device gains nothing, yet chains must work
+  CHECK(names_of(port->info().offloads).empty());
   CHECK(port->is_link_up());
   SlicePool slices(16);
   const std::string head(54, 'h');
@@ -139,6 +140,50 @@ TEST_CASE("small payloads, many pieces and foreign memory are copied, too long o
   Rope longer(slices);
   REQUIRE(longer.append(heap.copy(std::string(mbuf_data_bytes, 'l'))));
   CHECK(segments(std::move(longer)) == 0);
+  CHECK(pool().missing() == 0);
+}
+
+TEST_CASE("a frame for a port to cut is a chain of shared pieces, or of a copy for each segment") {
+  constexpr std::uint16_t part = 1000;
+  SlicePool slices(16);
+  HeapProvider heap;
+  const std::string head(66, 'h');
+  const std::string data = std::string(1500, 'a') + std::string(1100, 'b');
+  for (const bool chains : {false, true}) {
+    for (const bool is_foreign : {false, true}) {
+      CAPTURE(chains, is_foreign);
+      Rope payload(slices);
+      REQUIRE(payload.append(text_slice(data.substr(0, 1500))));
+      REQUIRE(payload.append(is_foreign ? heap.copy(data.substr(1500)) : text_slice(data.substr(1500))));
+      rte_mbuf* frame = build_tx_segments(pool(), bytes_of(head), payload, part, chains);
+      REQUIRE(frame != nullptr);
+      CHECK(rte_mbuf_check(frame, 1, nullptr) == 0);
+      CHECK(frame->nb_segs == (chains && !is_foreign ? 3 : 4));
+      CHECK(frame->data_len == head.size());
+      CHECK(text_of(frame) == head + data);
+      rte_pktmbuf_free(frame);
+    }
+  }
+  CHECK(pool().missing() == 0);
+}
+
+TEST_CASE("a frame for a port to cut is given up whole when buffers run out on the way") {
+  SlicePool slices(16);
+  Rope payload(slices);
+  REQUIRE(payload.append(text_slice(std::string(1500, 'a'))));
+  REQUIRE(payload.append(text_slice(std::string(1500, 'b'))));
+  std::vector<Slice> held;
+  while (pool().available() > 2) {
+    Buffer* buffer = pool().allocate(1);
+    REQUIRE(buffer != nullptr);
+    held.push_back(Slice::adopt(buffer, buffer->memory, 1));
+  }
+  for (const bool chains : {false, true}) {
+    CHECK(build_tx_segments(pool(), bytes_of("header"), payload, 1000, chains) == nullptr);
+    CHECK(pool().available() == 2);
+  }
+  held.clear();
+  payload.clear();
   CHECK(pool().missing() == 0);
 }
 

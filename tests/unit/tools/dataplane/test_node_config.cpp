@@ -113,6 +113,24 @@ TEST_CASE("keepalive that is named is on, with the defaults of RFC 9293 for what
   CHECK(config->keepalive.probes_max == 5);
 }
 
+TEST_CASE("offloads are on by themselves, and each can be switched off, not on") {
+  const auto offloads_of = [](const std::string& what) {
+    const auto config = parse_node_config(replaced("mtu: 1400", "offloads: " + what));
+    REQUIRE(config.has_value());
+    CHECK(config->ports[1].offloads.checksum);  // another port's
+    return config->ports[0].offloads;
+  };
+  CHECK(offloads_of("{}").checksum);
+  CHECK(offloads_of("{}").tso);
+  CHECK_FALSE(offloads_of("{checksum: off}").checksum);
+  CHECK(offloads_of("{checksum: off, tso: auto}").tso);
+  CHECK_FALSE(offloads_of("{tso: off}").tso);
+  CHECK(problem_of(replaced("mtu: 1400", "offloads: {tso: on}")) ==
+        "5: ports[0].offloads.tso: `on` is unknown; auto or off is wanted");
+  CHECK(problem_of(replaced("mtu: 1400", "offloads: {checksums: off}")) ==
+        "5: ports[0].offloads: there is no key `checksums`; did you mean `checksum`?");
+}
+
 TEST_CASE("unknown keys are named with the nearest one that exists") {
   CHECK(problem_of(replaced("mtu:", "mtuu:")) == "5: ports[0]: there is no key `mtuu`; did you mean `mtu`?");
   CHECK(problem_of(replaced("poll: busy", "pole: busy")) ==

@@ -1,0 +1,77 @@
+// Sending by ports that take work off the processor (offloads.h): segments that one of them will cut are
+// joined, and frames are made ready for drivers that fill in checksums.
+#include <rte_mbuf.h>
+
+#include <algorithm>
+
+#include "dataplane/tcp/super_segment.h"
+#include "dataplane/tx_frame.h"
+#include "dataplane/worker.h"
+
+namespace byway {
+
+/// flush_connections() where a port cuts segments: one is held until it is known whether the next joins it.
+std::uint32_t Worker::flush_joined(Instant now) {
+  std::uint32_t taken = 0;
+  const auto take = [&](tcp::SegmentOut& into) {
+    if (taken >= segments_per_round || !have_room_to_send() || !stack_.next_segment(into, now)) return false;
+    ++taken;
+    return true;
+  };
+  tcp::SegmentOut* held = &segment_;
+  tcp::SegmentOut* next = &next_segment_;
+  bool has_next = take(*held);
+  while (has_next) {
+    const Offloads* cutter = held->payload.empty() ? nullptr : cutter_of(*held);
+    tcp::SuperSegment whole(*held, cutter != nullptr ? cutter->tso_pieces_max : 0);
+    while ((has_next = take(*next)) && cutter != nullptr && whole.takes(*next)) whole.join(*next);
+    if (whole.parts() > 1) {
+      counters_.worker.add(WorkerCounter::tx_joined_frames);
+      counters_.worker.add(WorkerCounter::tx_joined_segments, whole.parts());
+    }
+    send_segment(*held, whole.part_bytes(), now);
+    std::swap(held, next);
+  }
+  return taken;
+}
+
+const Offloads* Worker::cutter_of(const tcp::SegmentOut& segment) const {
+  const auto link = host_.link_towards(segment.remote);
+  if (!link) return nullptr;
+  const Offloads& offloads = lanes_[*link].port->info().offloads;
+  const bool is_v4 = segment.remote.is_v4();
+  if (!(is_v4 ? offloads.tso_ipv4 : offloads.tso_ipv6)) return nullptr;
+  const std::size_t bytes = net::ethernet_header_bytes +
+                            (is_v4 ? net::ipv4_header_bytes : net::ipv6_header_bytes) + segment.header_bytes +
+                            segment.payload.size();
+  return offloads.tso_frame_bytes_max == 0 || bytes <= offloads.tso_frame_bytes_max ? &offloads : nullptr;
+}
+
+bool Worker::transmit_segments(net::LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload,
+                               std::uint16_t segment_bytes) {
+  const Rope data = std::move(payload);
+  const Offloads& offloads = lanes_[link].port->info().offloads;
+  rte_mbuf* frame = build_tx_segments(buffers_, header, data, segment_bytes, offloads.tx_chains);
+  if (frame == nullptr) {
+    counters_.worker.add(WorkerCounter::tx_no_buffer);
+    return false;
+  }
+  prepare_offloads(frame, header, offloads, segment_bytes);
+  return dispatch(link, frame);
+}
+
+/// What the driver can never send must not stand before the others for ever.
+void Worker::prepare(Lane& lane) {
+  while (lane.prepared < lane.waiting) {
+    lane.prepared += lane.port->tx_prepare(
+        lane.queue, {lane.backlog.data() + lane.prepared, lane.waiting - lane.prepared});
+    if (lane.prepared == lane.waiting) return;
+    rte_mbuf** const refused = lane.backlog.data() + lane.prepared;
+    counters_.worker.add(WorkerCounter::tx_refused);
+    rte_pktmbuf_free(*refused);
+    std::copy(refused + 1, lane.backlog.data() + lane.waiting, refused);
+    --lane.waiting;
+  }
+}
+
+}  // namespace byway
