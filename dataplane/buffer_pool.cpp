@@ -75,6 +75,16 @@ rte_mbuf* BufferPool::mbuf_of(const Slice& slice) {
   return owner != nullptr && owner->release == &release_mbuf ? mbuf_around(owner) : nullptr;
 }
 
+rte_mbuf* BufferPool::take_frame(Slice part) {
+  rte_mbuf* frame = mbuf_of(part);
+  BYWAY_ASSERT(frame != nullptr && part.owner()->references == 1);
+  const auto bytes = static_cast<std::uint16_t>(part.data() + part.size() - part.owner()->memory);
+  frame->data_len = bytes;
+  frame->pkt_len = bytes;
+  rte_mbuf_refcnt_update(frame, 1);  // what the slice gives back is this one
+  return frame;
+}
+
 std::uint32_t BufferPool::available() const {
   return rte_mempool_avail_count(pool_);
 }

@@ -46,6 +46,10 @@ class BufferPool final : public BufferProvider {
   /// The mbuf behind a slice of a BufferPool; nullptr if its owner is something else.
   [[nodiscard]] static rte_mbuf* mbuf_of(const Slice& slice);
 
+  /// The whole frame that `part` is a piece of, which nobody else holds (asserted), back as an mbuf: from the
+  /// start of its buffer to the end of `part`.
+  [[nodiscard]] static rte_mbuf* take_frame(Slice part);
+
   [[nodiscard]] rte_mempool* raw() const { return pool_; }
   [[nodiscard]] std::uint32_t capacity() const { return count_; }
   /// Free mbufs. Sums the caches of all lcores: not for each packet.

@@ -22,6 +22,7 @@ enum class Errand : std::uint8_t {
   receive,  ///< it belongs to a connection of the receiver
   observe,  ///< an ARP frame that the sender has answered: only learn from it
   send,     ///< the receiver serves the only queue of the port
+  kernel,   ///< for the kernel's interface of the port, whose queue the receiver serves
 };
 
 /// A job that the main thread wants a worker to do, in steps, so that a long one does not hold up packets.

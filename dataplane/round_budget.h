@@ -29,6 +29,15 @@ inline constexpr std::uint32_t segments_per_round = 256;
 /// segments, which is what a full socket buffer does in a kernel.
 inline constexpr std::uint32_t tx_backlog_frames = 128;
 
+/// Frames between a port and the kernel's interface of it (docs/kernel_path.md), each way, a round. Each is a
+/// system call of some 2 us; a round grows by as much as a full one of requests takes anyway.
+inline constexpr std::uint32_t kernel_frames_per_round = 16;
+/// Frames that a worker hands to the kernel a second, of each port: 600 Mbit/s of full frames. At some 3 us
+/// each a flood that is none of our business takes a sixth of the worker.
+inline constexpr std::uint32_t kernel_frames_per_second = 50'000;
+/// And at once: a TCP window of 384 KiB.
+inline constexpr std::uint32_t kernel_frames_burst = 256;
+
 /// Messages (steered frames, commands) taken from a worker's mailbox a round.
 inline constexpr std::uint32_t messages_per_round = 64;
 

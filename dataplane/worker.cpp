@@ -63,22 +63,33 @@ Worker::Worker(const WorkerOptions& options, WorkerShared& shared, BufferPool& b
 
 Worker::~Worker() = default;
 
+void Worker::configure_lane(Lane& lane, Port& port) const {
+  lane.port = &port;
+  lane.polls = options_.index < port.info().queue_pairs;
+  lane.queue = static_cast<std::uint16_t>(options_.index);
+  lane.owner = options_.index % port.info().queue_pairs;
+}
+
 void Worker::configure() {
   const Instant now = shared_.clock.now();
+  kernel_lanes_.reserve(lanes_.size());
   host_.set_announcing(options_.index == 0);
   host_.set_duplicate_detection(options_.detects_duplicates);
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     const LinkSetup& link = shared_.links[i];
     Lane& lane = lanes_[i];
-    lane.port = link.port;
-    lane.polls = options_.index < link.port->info().queue_pairs;
-    lane.queue = static_cast<std::uint16_t>(options_.index);
-    lane.owner = options_.index % link.port->info().queue_pairs;
+    configure_lane(lane, *link.port);
     const Offloads& offloads = link.port->info().offloads;
     has_cutter_ = has_cutter_ || offloads.has_tso();
     const auto index = host_.add_link(
         {link.port->info().mac, link.port->info().mtu, offloads.tx_ip_checksum, offloads.tx_tcp_checksum});
     BYWAY_ASSERT(index && *index == i);  // the configuration's reader checks all of this
+    if (link.kernel != nullptr) {
+      lane.kernel = &kernel_lanes_.emplace_back();
+      lane.kernel->link = *index;
+      configure_lane(lane.kernel->lane, *link.kernel);
+      host_.share_link(*index);
+    }
     for (const net::Prefix& address : link.addresses) {
       const net::AddressError error = host_.add_interface_address(*index, address, now);
       BYWAY_ASSERT(error == net::AddressError::none);
@@ -101,12 +112,14 @@ void Worker::run() {
     const Instant now = shared_.clock.now();
     begin_round(now);
     std::uint32_t work = poll_ports(now);
+    if (!kernel_lanes_.empty()) work += poll_kernel();
     work += take_mail(now);
     work += application_.on_round(now) ? 1 : 0;
     work += deliver_events(now);
     work += timers_.advance(now, timers_per_round);
     work += flush_connections(now);
     flush_ports();
+    if (!kernel_lanes_.empty()) flush_kernel();
     if (rounds_until_check_-- == 0 || frames_until_check_ == 0) check_memory(now);
     check_drain(now);
     wait(work != 0, now);
@@ -357,6 +370,10 @@ std::uint32_t Worker::take_mail(Instant now) {
           static_cast<void>(enqueue(lanes_[link], link, mail[i]));
           continue;
         }
+        if (errand == Errand::kernel) {
+          queue_for_kernel(*lanes_[link].kernel, mail[i]);
+          continue;
+        }
         net::RxFrame& frame = frames[received++];
         frame.link = link;
         frame.observe_only = errand == Errand::observe;
@@ -381,7 +398,8 @@ std::uint32_t Worker::take_mail(Instant now) {
 std::optional<tcp::Route> Worker::route_to(const net::IpAddress& remote) const {
   const auto path = host_.path(remote);
   if (!path) return std::nullopt;
-  return tcp::Route{path->source, path->mtu, path_mtus_.find(remote, path->mtu, round_began_)};
+  return tcp::Route{path->source, path->mtu, path_mtus_.find(remote, path->mtu, round_began_),
+                    lanes_[path->link].kernel != nullptr};
 }
 
 std::optional<std::uint16_t> Worker::on_too_big(const net::IpAddress& remote, std::uint16_t mtu,
@@ -468,6 +486,7 @@ void Worker::end(Instant now) {
     lane.waiting = 0;
     if (lane.polls) lane.port->leave(lane.queue);
   }
+  end_kernel();
   check_memory(now);
   ended_.store(true, std::memory_order_release);
 }

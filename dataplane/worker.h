@@ -31,6 +31,9 @@ namespace byway {
 struct LinkSetup {
   Port* port = nullptr;
   std::vector<net::Prefix> addresses;
+  /// The kernel's interface of this port: what is not ours goes there, and what comes from there is sent. Or
+  /// nullptr: the kernel has no part in it.
+  Port* kernel = nullptr;
 };
 
 struct StaticRoute {
@@ -87,6 +90,8 @@ struct WorkerCounterBlocks {
 
 /// Made and destroyed by the main thread; everything between on_start and on_stop happens in run(), on the
 /// worker's own.
+/// worker.cpp: the loop; worker_steering.cpp: frames of other workers; worker_kernel.cpp: frames of the
+/// kernel.
 class Worker final : private net::FrameSink, private tcp::RouteSource {
  public:
   Worker(const WorkerOptions& options, WorkerShared& shared, BufferPool& buffers, Application& application,
@@ -113,20 +118,29 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   void set_capture(Capture* capture);
 
  private:
+  struct KernelLane;
   /// This worker's part of a port.
   struct Lane {
     Port* port = nullptr;
     std::uint16_t queue = 0;
-    bool polls = false;          ///< it has a queue pair of this port
-    bool is_open = false;        ///< in this round
-    std::uint32_t owner = 0;     ///< if it polls not: the worker that sends its frames
-    std::uint32_t waiting = 0;   ///< frames in `backlog`
-    std::uint32_t shown = 0;     ///< of those: the capture that runs has seen them
-    std::uint32_t prepared = 0;  ///< of those: ready for a port that fills in checksums
+    bool polls = false;            ///< it has a queue pair of this port
+    bool is_open = false;          ///< in this round
+    std::uint32_t owner = 0;       ///< if it polls not: the worker that sends its frames
+    std::uint32_t waiting = 0;     ///< frames in `backlog`
+    std::uint32_t shown = 0;       ///< of those: the capture that runs has seen them
+    std::uint32_t prepared = 0;    ///< of those: ready for a port that fills in checksums
+    KernelLane* kernel = nullptr;  ///< the kernel's side of the port, if it has one
     std::array<rte_mbuf*, tx_backlog_frames> backlog{};
+  };
+  /// This worker's part of the kernel's interface of a port.
+  struct KernelLane {
+    Lane lane;
+    net::LinkIndex link = 0;
+    net::RateLimit limit{kernel_frames_per_second, kernel_frames_burst};
   };
 
   void configure();
+  void configure_lane(Lane& lane, Port& port) const;
   void begin_round(Instant now);
   [[nodiscard]] std::uint32_t poll_ports(Instant now);
   [[nodiscard]] std::uint32_t take_mail(Instant now);
@@ -154,6 +168,11 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   [[nodiscard]] bool enqueue(Lane& lane, net::LinkIndex link, rte_mbuf* frame);
   void prepare(Lane& lane);
   void flush(Lane& lane);
+  [[nodiscard]] std::uint32_t poll_kernel();
+  void flush_kernel();
+  void give_to_kernel(KernelLane& kernel, rte_mbuf* frame);
+  void queue_for_kernel(KernelLane& kernel, rte_mbuf* frame);
+  void end_kernel();
   void show(std::span<rte_mbuf* const> frames, std::size_t link, bool are_sent);
   [[nodiscard]] bool have_room_to_send() const;
   void end(Instant now);
@@ -164,11 +183,13 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
                          std::uint16_t segment_bytes) override;
   void undeliverable(const net::IcmpError& error, Instant now) override;
   void address_is_duplicate(net::LinkIndex link, const net::IpAddress& address) override;
+  void not_ours(net::LinkIndex link, Slice frame) override;
   // tcp::RouteSource
   [[nodiscard]] std::optional<tcp::Route> route_to(const net::IpAddress& remote) const override;
   [[nodiscard]] bool is_home(const tcp::FlowKey& flow) const override;
   [[nodiscard]] std::optional<std::uint16_t> on_too_big(const net::IpAddress& remote, std::uint16_t mtu,
                                                         std::uint32_t packet_bytes, Instant now) override;
+  [[nodiscard]] bool not_ours(tcp::Incoming& incoming) override;
 
   WorkerOptions options_;
   WorkerShared& shared_;
@@ -182,8 +203,9 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   tcp::Stack stack_;
   IdlePolicy idle_;
   std::uint32_t frames_per_check_;
-  std::vector<Lane> lanes_;     ///< by link
-  Capture* capture_ = nullptr;  ///< while one runs; the main thread's
+  std::vector<Lane> lanes_;               ///< by link
+  std::vector<KernelLane> kernel_lanes_;  ///< of links that have one; as many as there are from the start
+  Capture* capture_ = nullptr;            ///< while one runs; the main thread's
   net::Ingress ingress_;
   tcp::SegmentOut segment_;
   tcp::SegmentOut next_segment_;  ///< while it is open whether it joins the one before

@@ -42,6 +42,13 @@ class FrameSink {
     static_cast<void>(address);
   }
 
+  /// A whole frame of a shared link (Host::share_link) that is the kernel's, or also the kernel's: what the
+  /// host wants of it, it has read. The frame is the sink's from here on.
+  virtual void not_ours(LinkIndex link, Slice frame) {
+    static_cast<void>(link);
+    const Slice dropped = std::move(frame);
+  }
+
  protected:
   ~FrameSink() = default;
 };

@@ -44,11 +44,10 @@ std::uint16_t pseudo_header_sum(const Outgoing& packet, const Rope& payload) {
   return static_cast<std::uint16_t>(~sum.value());
 }
 
-/// What lies behind the IP headers of a frame, without padding.
-void take_payload(RxFrame& frame, std::size_t header_bytes, std::size_t total_bytes, Packet& packet) {
-  packet.payload = std::move(frame.bytes);
-  packet.payload.remove_back(packet.payload.size() - static_cast<Bytes>(ethernet_header_bytes + total_bytes));
-  packet.payload.remove_front(static_cast<Bytes>(ethernet_header_bytes + header_bytes));
+/// Leaves of a frame what lies behind its IP headers, without padding.
+void trim_to_payload(Slice& frame, std::size_t header_bytes, std::size_t total_bytes) {
+  frame.remove_back(frame.size() - static_cast<Bytes>(ethernet_header_bytes + total_bytes));
+  frame.remove_front(static_cast<Bytes>(ethernet_header_bytes + header_bytes));
 }
 
 /// Names of a connected IPv4 network itself, which no host has (RFC 1122 3.2.1.3).
@@ -118,16 +117,20 @@ void Host::on_burst(std::span<RxFrame> frames, Instant now, Ingress& out) {
   std::uint64_t bytes = 0;
   for (RxFrame& frame : frames) {
     bytes += frame.bytes.size();
-    const DropReason reason = on_frame(frame, now, out);
-    if (reason != DropReason::none) drop(reason);
+    FrameView view;
+    const DropReason reason = on_frame(view, frame, now, out);
+    if (is_shared_[frame.link] && is_kernels(view, frame, reason)) {
+      sink_.not_ours(frame.link, std::move(frame.bytes));
+    } else if (reason != DropReason::none) {
+      drop(reason);
+    }
     frame.bytes = Slice();
   }
   counters_.add(Counter::rx_frames, frames.size());
   counters_.add(Counter::rx_bytes, bytes);
 }
 
-DropReason Host::on_frame(RxFrame& frame, Instant now, Ingress& out) {
-  FrameView view;
+DropReason Host::on_frame(FrameView& view, RxFrame& frame, Instant now, Ingress& out) {
   if (const DropReason reason = parse_frame(frame, view); reason != DropReason::none) {
     const bool is_piece = reason == DropReason::ip_fragment || reason == DropReason::ipv6_fragment;
     // A packet within a packet in pieces is no one's but an attacker's.
@@ -145,20 +148,23 @@ DropReason Host::on_frame(RxFrame& frame, Instant now, Ingress& out) {
   packet.link = frame.link;
   packet.traffic_class = view.ipv4.traffic_class;
   if (const DropReason reason = admit(view, packet); reason != DropReason::none) return reason;
-  take_payload(frame, view.ipv4.header_bytes, view.ipv4.total_bytes, packet);
-  DropReason reason = DropReason::ip_protocol;
   switch (static_cast<Protocol>(view.ipv4.protocol)) {
     case Protocol::tcp:
+      packet.payload = std::move(frame.bytes);
+      trim_to_payload(packet.payload, view.ipv4.header_bytes, view.ipv4.total_bytes);
       return take_segment(packet, frame.transport_checksum_verified, out);
-    case Protocol::icmp:
-      reason = on_icmp(packet, now, out);
-      break;
+    case Protocol::icmp: {
+      packet.payload = frame.bytes.share();  // the frame may have to go on to the kernel
+      trim_to_payload(packet.payload, view.ipv4.header_bytes, view.ipv4.total_bytes);
+      const DropReason reason = on_icmp(packet, now, out);
+      packet.payload = Slice();
+      return reason;
+    }
     case Protocol::hop_by_hop:
     case Protocol::icmpv6:
       break;
   }
-  packet.payload = Slice();
-  return reason;
+  return DropReason::ip_protocol;
 }
 
 DropReason Host::on_ipv6(const FrameView& view, RxFrame& frame, Instant now, Ingress& out) {
@@ -169,7 +175,8 @@ DropReason Host::on_ipv6(const FrameView& view, RxFrame& frame, Instant now, Ing
   packet.link = frame.link;
   packet.traffic_class = ip.traffic_class;
   if (ip.protocol == static_cast<std::uint8_t>(Protocol::icmpv6)) {
-    take_payload(frame, ip.header_bytes, ip.total_bytes, packet);
+    packet.payload = frame.bytes.share();
+    trim_to_payload(packet.payload, ip.header_bytes, ip.total_bytes);
     const DropReason reason = on_icmpv6(view, packet, frame, now, out);
     packet.payload = Slice();
     return reason;
@@ -178,7 +185,8 @@ DropReason Host::on_ipv6(const FrameView& view, RxFrame& frame, Instant now, Ing
   if (ip.protocol != static_cast<std::uint8_t>(Protocol::tcp)) return DropReason::ip_protocol;
   // A connection does not know by which port it came, and a link-local address means another host on each.
   if (is_link_local(ip.source) || is_link_local(ip.destination)) return DropReason::ipv6_link_local;
-  take_payload(frame, ip.header_bytes, ip.total_bytes, packet);
+  packet.payload = std::move(frame.bytes);
+  trim_to_payload(packet.payload, ip.header_bytes, ip.total_bytes);
   return take_segment(packet, frame.transport_checksum_verified, out);
 }
 

@@ -8,7 +8,8 @@
 //
 // One host a worker; all calls on that worker's thread. host.cpp: packets in and out; host_addresses.cpp:
 // what is ours; host_arp.cpp: IPv4's neighbours; host_ndp.cpp: those of IPv6;
-// host_mld.cpp: the groups in which those find us.
+// host_mld.cpp: the groups in which those find us; host_kernel.cpp: what the kernel gets of a link that it
+// shares with us.
 #pragma once
 
 #include <array>
@@ -111,6 +112,12 @@ class Host final : private NeighborOutput {
   // ---- configuration, before the first packet; addresses also later -------------------------------------
   /// The next link index, or nullopt: links_max reached.
   std::optional<LinkIndex> add_link(const Link& link);
+  /// The kernel is on this link too: it gets what is not ours (FrameSink::not_ours) instead of its being
+  /// dropped.
+  void share_link(LinkIndex link) {
+    BYWAY_ASSERT(link < link_count_);
+    is_shared_[link] = true;
+  }
   /// An address of ours and its network, which becomes a connected route. Announced by ARP; an IPv6 address
   /// is used, and announced, when nobody else has it (RFC 4862 5.4), a second later. The first IPv6 address
   /// of a link brings a link-local one along.
@@ -133,6 +140,14 @@ class Host final : private NeighborOutput {
     return own != nullptr && own->state != AddressState::duplicate;
   }
 
+  /// Of `address`, which is ours, and of the node's configuration (not virtual): the link to which it
+  /// belongs.
+  [[nodiscard]] std::optional<LinkIndex> link_of_port_address(const IpAddress& address) const {
+    const OwnAddress* own = addresses_.find(address);
+    if (own == nullptr || own->is_virtual) return std::nullopt;
+    return own->link;
+  }
+
   // ---- packets --------------------------------------------------------------------------------------------
   /// Takes a burst (at most burst_frames_max frames; their slices are moved from). `out` is overwritten.
   void on_burst(std::span<RxFrame> frames, Instant now, Ingress& out);
@@ -153,10 +168,15 @@ class Host final : private NeighborOutput {
   };
 
   void drop(DropReason reason) { counters_.add(counter_of(reason)); }
-  [[nodiscard]] DropReason on_frame(RxFrame& frame, Instant now, Ingress& out);
+  [[nodiscard]] DropReason on_frame(FrameView& view, RxFrame& frame, Instant now, Ingress& out);
   [[nodiscard]] DropReason on_ipv6(const FrameView& view, RxFrame& frame, Instant now, Ingress& out);
   [[nodiscard]] DropReason on_fragment(const FrameView& view, const RxFrame& frame, Instant now,
                                        Ingress& out);
+  /// Whether the kernel gets a frame of a shared link of which this host has made `reason`.
+  [[nodiscard]] bool is_kernels(const FrameView& view, const RxFrame& frame, DropReason reason) const;
+  [[nodiscard]] bool is_kernels_neighbor_message(const FrameView& view, const RxFrame& frame) const;
+  [[nodiscard]] bool is_ours(const IpAddress& address, LinkIndex link) const;
+  [[nodiscard]] bool is_virtual(const IpAddress& address, LinkIndex link) const;
   /// Whether the packet may be for us at all: addresses and the way that it came.
   [[nodiscard]] DropReason admit(const FrameView& view, const Packet& packet) const;
   [[nodiscard]] DropReason take_segment(Packet& packet, bool checksum_verified, Ingress& out);
@@ -220,6 +240,7 @@ class Host final : private NeighborOutput {
   Counters counters_;
   std::array<Link, links_max> links_;
   std::size_t link_count_ = 0;
+  std::array<bool, links_max> is_shared_{};  ///< by link: with the kernel
   bool announcing_ = true;
   bool detecting_ = true;
   OwnAddresses addresses_;

@@ -35,16 +35,34 @@ Fragment piece_of(const FrameView& view) {
   return piece;
 }
 
+bool is_of_ours(std::uint8_t protocol) {
+  switch (static_cast<Protocol>(protocol)) {
+    case Protocol::tcp:
+    case Protocol::icmp:
+    case Protocol::icmpv6:
+      return true;
+    case Protocol::hop_by_hop:
+      break;
+  }
+  return false;
+}
+
 }  // namespace
 
 DropReason Host::on_fragment(const FrameView& view, const RxFrame& frame, Instant now, Ingress& out) {
-  if (view.ethernet.destination != links_[frame.link].mac) return DropReason::ethernet_not_for_us;
+  const bool is_shared = is_shared_[frame.link];
+  const bool to_group = view.ethernet.destination.is_multicast();
+  if (view.ethernet.destination != links_[frame.link].mac && !(is_shared && to_group)) {
+    return DropReason::ethernet_not_for_us;
+  }
   const Fragment piece = piece_of(view);
   Packet packet;
   packet.source = piece.source;
   packet.destination = piece.destination;
   packet.link = frame.link;
   if (const DropReason reason = admit(view, packet); reason != DropReason::none) return reason;
+  // The kernel puts its own together.
+  if (is_shared && !is_of_ours(piece.protocol)) return DropReason::ip_protocol;
   Slice whole;
   const DropReason reason = fragments_.add(piece, frame.bytes.bytes(), now, whole);
   if (reason != DropReason::none || whole.empty()) return reason;

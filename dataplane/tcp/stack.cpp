@@ -8,9 +8,11 @@ namespace byway::tcp {
 namespace {
 
 /// Local TCP ports for connect: above those that services listen on by habit (RFC 6056 3.2 wants the range
-/// large; a gateway shares its addresses with no other program).
+/// large). From an address that the kernel has too, only those below the ones that it takes by itself (Linux:
+/// net.ipv4.ip_local_port_range, from 32,768 on), so that no two connections can have the same ends.
 constexpr std::uint32_t ephemeral_first = 16'384;
 constexpr std::uint32_t ephemeral_count = 65'536 - ephemeral_first;
+constexpr std::uint32_t ephemeral_shared_count = 32'768 - ephemeral_first;
 /// Ports that one connect tries: each costs a lookup (about 50 ns), and with N workers one of N is ours.
 constexpr std::uint32_t ports_tried_max = 1024;
 
@@ -68,7 +70,7 @@ Stream* Stack::connect(const net::SocketAddress& remote, StreamHandler& handler)
     return nullptr;
   }
   FlowKey flow{route->local, remote.ip, 0, remote.tcp_port};
-  if (!choose_port(flow)) {
+  if (!choose_port(flow, route->is_shared)) {
     count(CounterIndex::connect_no_port);
     return nullptr;
   }
@@ -88,10 +90,11 @@ Stream* Stack::connect(const net::SocketAddress& remote, StreamHandler& handler)
 }
 
 /// RFC 6056 3.3.4: from a start that outsiders cannot guess, the next port whose flow is free and ours.
-bool Stack::choose_port(FlowKey& flow) {
-  const std::uint32_t start = numbers_.port_offset(flow, ephemeral_count);
+bool Stack::choose_port(FlowKey& flow, bool is_shared) {
+  const std::uint32_t range = is_shared ? ephemeral_shared_count : ephemeral_count;
+  const std::uint32_t start = numbers_.port_offset(flow, range);
   for (std::uint32_t i = 0; i < ports_tried_max; ++i) {
-    flow.local_port = static_cast<std::uint16_t>(ephemeral_first + (start + i) % ephemeral_count);
+    flow.local_port = static_cast<std::uint16_t>(ephemeral_first + (start + i) % range);
     if (flows_.find(flow) == nullptr && routes_.is_home(flow)) return true;
   }
   return false;
@@ -249,12 +252,16 @@ void Stack::on_stranger(Incoming& incoming, const SegmentView& segment, const Fl
     count(CounterIndex::drop_bad_address);
     return;
   }
+  Listener* listener = listeners_.find({flow.local, flow.local_port});
+  if (listener == nullptr && routes_.not_ours(incoming)) {
+    count(CounterIndex::segments_not_ours);
+    return;
+  }
   if (segment.has(flag::rst)) {
     count(CounterIndex::drop_no_connection);
     spend_cookie_of_reset(segment, flow, now);
     return;
   }
-  Listener* listener = listeners_.find({flow.local, flow.local_port});
   if (listener != nullptr && accept_cookie(*listener, incoming, segment, flow, now)) return;
   if (listener == nullptr || draining_ || segment.has(flag::ack)) {
     count(CounterIndex::drop_no_connection);

@@ -37,14 +37,19 @@
 
 namespace byway::tcp {
 
+struct Incoming;
+
 /// Where a peer is reached from.
 struct Route {
   net::IpAddress local;                  ///< The address to connect from.
   std::uint16_t mtu = mtu_default;       ///< Of the link: what we can take.
   std::uint16_t path_mtu = mtu_default;  ///< What the whole path takes, as far as is known: at most `mtu`.
+  /// The kernel connects from `local` too, by TCP ports from 32,768 on, which are left to it.
+  bool is_shared = false;
 };
 
-/// What the stack asks the worker about paths: on connect and on an accepted SYN, never per segment.
+/// What the stack asks the worker about paths and addresses: on connect, on an accepted SYN and about
+/// segments of strangers, never for one of a connection.
 class RouteSource {
  public:
   [[nodiscard]] virtual std::optional<Route> route_to(const net::IpAddress& remote) const = 0;
@@ -60,6 +65,12 @@ class RouteSource {
                                                                 Instant now) {
     static_cast<void>(remote), static_cast<void>(packet_bytes), static_cast<void>(now);
     return mtu != 0 ? std::optional(mtu) : std::nullopt;
+  }
+  /// A segment of no connection and to no listener. True: it is somebody else's, who shares the address; its
+  /// slice has been taken and nothing is answered. False: nobody else is there, and a reset says so.
+  [[nodiscard]] virtual bool not_ours(Incoming& incoming) {
+    static_cast<void>(incoming);
+    return false;
   }
 
  protected:
@@ -209,7 +220,7 @@ class Stack final : public Connector {
   [[nodiscard]] Opening opening_for(const FlowKey& flow, const Route& route, Instant now) const;
   void on_too_big(Socket& socket, const DeliveryError& error, Instant now);
   [[nodiscard]] Opening passive_opening_for(const FlowKey& flow, Instant now) const;
-  [[nodiscard]] bool choose_port(FlowKey& flow);
+  [[nodiscard]] bool choose_port(FlowKey& flow, bool is_shared);
   void mark_dirty(Socket& socket) {
     if (!dirty_.contains(socket)) dirty_.push_back(socket);
   }

@@ -16,9 +16,6 @@ namespace {
 /// start, or their packets would not come in the form that it expects.
 constexpr std::array<std::string_view, 5> drivers = {"net_af_packet", "net_af_xdp", "net_memif", "net_tap",
                                                      "net_ring"};
-/// IFNAMSIZ with its final NUL.
-constexpr std::size_t interface_name_bytes_max = 15;
-
 /// The value of `key` among the arguments; empty if it is not there.
 std::optional<std::string> argument(const std::string& device, std::string_view key) {
   const std::string wanted = fmt::format(",{}=", key);
@@ -36,6 +33,18 @@ std::string driver_of(const std::string& device) {
 }
 
 }  // namespace
+
+bool is_interface_name(const std::string& name) {
+  const bool plain = std::ranges::all_of(name, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+  });
+  return plain && !name.empty() && name.size() <= interface_name_bytes_max && name != "." && name != "..";
+}
+
+std::string interface_of(const std::string& device) {
+  return argument(device, "iface").value_or("");
+}
 
 std::string why_no_device(const std::string& device) {
   if (is_pci_address(device)) return "";

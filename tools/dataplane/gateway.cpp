@@ -82,6 +82,10 @@ std::expected<void, std::string> Gateway::start_all() {
         info.queue_pairs, info.queue_pairs == 1 ? "" : "s", offloads.empty() ? "none" : offloads,
         port->is_link_up() ? "" : ", link down");
   }
+  for (const PortConfig& port : config_.ports) {
+    if (!port.kernel_interface.empty())
+      log("port {}: what is not the gateway's goes to the kernel by {}", port.name, port.kernel_interface);
+  }
   log("{} worker{}, {} polling, {}; socket {}/dataplane.sock", worker_count, worker_count == 1 ? "" : "s",
       config_.poll == PollMode::busy ? "busy" : "adaptive",
       runtime_->uses_huge_pages() ? "huge pages" : "no huge pages", config_.runtime_dir);

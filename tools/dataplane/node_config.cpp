@@ -59,7 +59,7 @@ class NodeReader {
   void read_ports() {
     if (!root_.require("ports", "a list with at least one port")) return;
     root_.list("ports", 1, net::links_max, [this](const YAML::Node& node, const std::string& path) {
-      Section section(problems_, node, path, {"name", "device", "addresses", "mtu", "offloads"});
+      Section section(problems_, node, path, {"name", "device", "addresses", "mtu", "offloads", "kernel"});
       PortConfig port;
       if (section.require("name", "what this port is called in messages and metrics"))
         read_port_name(section, port);
@@ -79,8 +79,44 @@ class NodeReader {
                                           net::ipv6_mtu_min));
       }
       read_offloads(section, port);
+      if (section.find("kernel").IsDefined()) read_kernel_side(section.find("kernel"), path, port);
       config_.ports.push_back(std::move(port));
     });
+    check_kernel_interfaces();
+  }
+
+  void read_kernel_side(const YAML::Node& node, const std::string& path, PortConfig& port) {
+    Section section(problems_, node, path + ".kernel", {"interface"});
+    if (!section.require("interface",
+                         "what the kernel is to call its interface of this port, such as byway0"))
+      return;
+    const auto name = section.text("interface");
+    if (!name) return;
+    if (!is_interface_name(*name)) {
+      section.report("interface", fmt::format("`{}`: up to {} letters, digits, `-`, `_` and `.` are wanted",
+                                              *name, interface_name_bytes_max));
+    }
+    for (const PortConfig& other : config_.ports) {
+      if (other.kernel_interface == *name) {
+        section.report("interface", fmt::format("`{}` is that of port `{}` already; each port has its own",
+                                                *name, other.name));
+      }
+    }
+    port.kernel_interface = *name;
+  }
+
+  /// An interface that a device takes over, or makes, cannot be made for the kernel as well.
+  void check_kernel_interfaces() {
+    for (const PortConfig& port : config_.ports) {
+      if (port.kernel_interface.empty()) continue;
+      for (const PortConfig& other : config_.ports) {
+        if (interface_of(other.device) != port.kernel_interface) continue;
+        root_.report("ports",
+                     fmt::format("`kernel.interface` of port `{}` is {}, which is the interface of the "
+                                 "device of port `{}`; a new name is wanted",
+                                 port.name, port.kernel_interface, other.name));
+      }
+    }
   }
 
   /// Asking for an offload that the device lacks would mean nothing, so there is no `on`.

@@ -53,6 +53,7 @@ struct PortConfig {
   std::vector<net::Prefix> addresses;
   std::uint16_t mtu = 0;  ///< 0: the device's own
   OffloadOptions offloads;
+  std::string kernel_interface;  ///< what the kernel sees of this port (docs/kernel_path.md); empty: nothing
 };
 
 struct RouteConfig {

@@ -19,8 +19,25 @@ constexpr std::uint16_t descriptors_per_queue = 512;
 /// Memory for the pools of all workers, in MiB.
 std::uint32_t pool_mib(const NodeConfig& config) {
   const std::uint64_t bytes = std::uint64_t{config.mbufs} * mbuf_bytes * config.cores.size();
-  constexpr std::uint64_t per_port = 8ULL << 20;  // descriptor rings, and what drivers keep
+  constexpr std::uint64_t per_port = 8ULL << 20;  // descriptor rings, and what drivers keep; both sides
   return static_cast<std::uint32_t>((bytes + config.ports.size() * per_port) >> 20) + 1;
+}
+
+/// The kernel's interface of a port: its MAC address, its MTU, a queue for each worker.
+PortOptions kernel_side_of(const PortConfig& config, const PortInfo& port, std::size_t number,
+                           std::uint32_t workers) {
+  // What the driver keeps for one frame at a time, however many it may have.
+  constexpr std::uint16_t descriptors = 64;
+  const auto& mac = port.mac.bytes;
+  PortOptions options;
+  options.name = fmt::format("{} (kernel {})", config.name, config.kernel_interface);
+  options.device =
+      fmt::format("net_tap_kernel{},iface={},mac={:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", number,
+                  config.kernel_interface, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+  options.mtu = port.mtu;
+  options.queue_pairs_wanted = static_cast<std::uint16_t>(workers);
+  options.descriptors = descriptors;
+  return options;
 }
 
 /// A worker, as DPDK runs it.
@@ -89,17 +106,26 @@ std::expected<void, std::string> NodeRuntime::open_ports() {
     options.queue_pairs_wanted = static_cast<std::uint16_t>(worker_count());
     options.descriptors = descriptors_per_queue;
     options.offloads = wanted.offloads;
-    options.receives_multicast =
+    const bool has_ipv6 =
         std::ranges::any_of(wanted.addresses, [](const net::Prefix& own) { return !own.address.is_v4(); });
+    options.receives_multicast = has_ipv6 || !wanted.kernel_interface.empty();
     auto port = Port::open(options, raw);
     if (!port) return std::unexpected(port.error());
     ports_.push_back(std::move(*port));
     const std::uint16_t mtu = ports_.back()->info().mtu;
-    if (options.receives_multicast && mtu < net::ipv6_mtu_min) {
+    if (has_ipv6 && mtu < net::ipv6_mtu_min) {
       return std::unexpected(fmt::format("port {}: its MTU is {}, and IPv6 needs at least {}", wanted.name,
                                          mtu, net::ipv6_mtu_min));
     }
-    shared_->links.push_back({ports_.back().get(), wanted.addresses});
+    Port* kernel = nullptr;
+    if (!wanted.kernel_interface.empty()) {
+      auto side = Port::open(
+          kernel_side_of(wanted, ports_.back()->info(), kernel_sides_.size(), worker_count()), raw);
+      if (!side) return std::unexpected(side.error());
+      kernel_sides_.push_back(std::move(*side));
+      kernel = kernel_sides_.back().get();
+    }
+    shared_->links.push_back({ports_.back().get(), wanted.addresses, kernel});
   }
   for (const RouteConfig& route : config_.routes)
     shared_->routes.push_back({route.to, route.via, route.port});
@@ -127,6 +153,9 @@ tcp::StackOptions NodeRuntime::stack_options() const {
 std::expected<void, std::string> NodeRuntime::run(const MakeWorkerParts& make_parts) {
   for (const auto& port : ports_) {
     if (auto started = port->start(); !started) return started;
+  }
+  for (const auto& side : kernel_sides_) {
+    if (auto started = side->start(); !started) return started;
   }
   running_ = true;
   // In queues a segment takes one chain node, on its way to a port another; slices of one buffer share it.
@@ -180,6 +209,7 @@ std::expected<bool, std::string> NodeRuntime::stop() {
   workers_.clear();
   applications_.clear();
   shared_.reset();
+  kernel_sides_.clear();
   ports_.clear();
   running_ = false;
   std::string leaks;

@@ -122,11 +122,19 @@ class StackBench : private RouteSource, private Acceptor {
   OwnCounters<CounterIndex> counters;
   std::map<std::uint16_t, Stream*> accepted;
   StreamHandler* handler = nullptr;  ///< Of connections that are accepted.
+  bool is_shared = false;            ///< The kernel has our address too.
+  std::uint32_t left_to_kernel = 0;  ///< Segments.
   Stack stack;
 
  private:
   [[nodiscard]] std::optional<Route> route_to(const net::IpAddress&) const override {
-    return Route{gateway_address, mtu_default};
+    return Route{gateway_address, mtu_default, mtu_default, is_shared};
+  }
+  bool not_ours(Incoming& incoming) override {
+    if (!is_shared) return false;
+    const Slice taken = std::move(incoming.tcp);
+    ++left_to_kernel;
+    return true;
   }
   void on_accept(Stream& stream) override {
     accepted[stream.remote_address().tcp_port] = &stream;

@@ -72,6 +72,25 @@ TEST_CASE("an mbuf comes back when the last slice of it goes") {
   CHECK(pool().allocate(mbuf_data_bytes + 1) == nullptr);
 }
 
+TEST_CASE("a frame is taken back whole from a piece of it, also one that was put together here") {
+  const std::uint32_t before = pool().available();
+  rte_mbuf* received = pool().allocate_mbuf();
+  REQUIRE(received != nullptr);
+  std::memcpy(rte_pktmbuf_append(received, 6), "hello!", 6);
+  Slice part = BufferPool::adopt(received);
+  part.remove_front(3);
+  part.remove_back(1);  // padding
+  rte_mbuf* const back = BufferPool::take_frame(std::move(part));
+  CHECK(back == received);
+  CHECK(text_of(back) == "hello");
+  rte_mbuf* const made = BufferPool::take_frame(text_slice("of pieces"));
+  CHECK(text_of(made) == "of pieces");
+  CHECK(pool().available() == before - 2);
+  rte_pktmbuf_free(back);
+  rte_pktmbuf_free(made);
+  CHECK(pool().available() == before);
+}
+
 TEST_CASE("a pool that is used up says so and recovers") {
   std::vector<Slice> held;
   for (;;) {

@@ -260,6 +260,28 @@ TEST_CASE("a device must be one that the gateway can drive, with what it needs")
   CHECK(mentions(with("net_memif0,role=both"), "role is client or server"));
 }
 
+TEST_CASE("a port may have an interface of the kernel, with a name of its own") {
+  const auto with = [](const std::string& kernel) {
+    return replaced("    mtu: 1400\n", "    mtu: 1400\n    kernel: " + kernel + "\n");
+  };
+  const auto config = parse_node_config(with("{interface: byway0}"));
+  REQUIRE(config);
+  CHECK(config->ports[0].kernel_interface == "byway0");
+  CHECK(config->ports[1].kernel_interface.empty());
+
+  CHECK(mentions(problem_of(with("{}")), "6: ports[0].kernel.interface is missing"));
+  CHECK(mentions(problem_of(with("byway0")), "6: ports[0].kernel"));
+  CHECK(mentions(problem_of(with("{interface: sixteen-letters-}")), "up to 15 letters, digits"));
+  CHECK(mentions(problem_of(with("{interface: 'by,way'}")), "`by,way`: up to 15"));
+  CHECK(mentions(problem_of(with("{interface: '..'}")), "`..`: up to 15"));
+  CHECK(mentions(problem_of(with("{interface: byway0, mtu: 1}")), "mtu"));
+  CHECK(mentions(problem_of(with("{interface: veth0}")), "the device of port `edge`"));
+  std::string twice = with("{interface: byway0}");
+  const std::string before = "addresses: [192.168.0.1/30]";
+  twice.replace(twice.find(before), before.size(), before + ", kernel: {interface: byway0}");
+  CHECK(mentions(problem_of(twice), "`byway0` is that of port `edge` already"));
+}
+
 TEST_CASE("users and groups of the socket must exist, by name or number") {
   CHECK(mentions(problem_of(replaced("[root]", "[root, no-such-user]")),
                  "control.users[1]: there is no user `no-such-user`"));
