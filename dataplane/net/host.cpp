@@ -123,6 +123,7 @@ void Host::on_burst(std::span<RxFrame> frames, Instant now, Ingress& out) {
       sink_.not_ours(frame.link, std::move(frame.bytes));
     } else if (reason != DropReason::none) {
       drop(reason);
+      if (reason == DropReason::ip_protocol) report_unwanted(view, frame, now);
     }
     frame.bytes = Slice();
   }
@@ -217,50 +218,6 @@ DropReason Host::admit(const FrameView& view, const Packet& packet) const {
   if (!back->gateway && is_network_or_broadcast(back->destination, packet.source)) {
     return DropReason::ip_martian;
   }
-  return DropReason::none;
-}
-
-DropReason Host::on_icmp(const Packet& packet, Instant now, Ingress& out) {
-  IcmpKind kind{};
-  IcmpError& error = out.errors[out.error_count];
-  const DropReason reason = parse_icmp(packet.payload.bytes(), kind, error);
-  if (reason != DropReason::none) return reason;
-  return kind == IcmpKind::echo_request ? answer_echo(packet, now) : take_error(error, out);
-}
-
-DropReason Host::take_error(const IcmpError& error, Ingress& out) {
-  // About a packet that we did not send.
-  if (!owns(error.source)) return DropReason::icmp_malformed;
-  ++out.error_count;
-  counters_.add(Counter::icmp_errors_received);
-  return DropReason::none;
-}
-
-DropReason Host::answer_echo(const Packet& packet, Instant now) {
-  if (!echo_limit_.allow(now)) return DropReason::icmp_rate;
-  Buffer* buffer = memory_.buffers.allocate(packet.payload.size());
-  if (buffer == nullptr) return DropReason::tx_no_memory;
-  const std::span message(buffer->memory, packet.payload.size());
-  std::memcpy(message.data(), packet.payload.data(), message.size());
-  const bool is_v4 = packet.source.is_v4();
-  if (is_v4) {
-    make_echo_reply(message);
-  } else {
-    make_echo_reply_v6(packet.destination, packet.source, message);
-  }
-  Slice data = Slice::adopt(buffer, message.data(), packet.payload.size());
-  Rope payload(memory_.slices);
-  if (!payload.append(std::move(data))) return DropReason::tx_no_memory;
-  Outgoing reply;
-  reply.source = packet.destination;
-  reply.destination = packet.source;
-  reply.protocol = is_v4 ? Protocol::icmp : Protocol::icmpv6;
-  reply.traffic_class = packet.traffic_class;
-  // A link-local address says not by which port it is reached.
-  const SendResult result = is_link_local(reply.destination)
-                                ? send_by(packet.link, reply.destination, reply, std::move(payload), now)
-                                : send(reply, std::move(payload), now);
-  if (result == SendResult::sent) counters_.add(Counter::icmp_echo_answered);
   return DropReason::none;
 }
 

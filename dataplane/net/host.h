@@ -1,13 +1,13 @@
 // An IP host with several ports, as a value: fed frames and the time, it answers what concerns this layer
 // (ARP, neighbour discovery, echo), hands up what is for a transport, and sends a transport's packets to the
-// right next hop. It does not forward (RFC 1122 3.1): what is not for us is dropped and counted. It sends no
-// ICMP errors of its own, and follows no router: routes are configured.
+// right next hop. It does not forward (RFC 1122 3.1): what is not for us is dropped and counted. Senders of what
+// nobody here speaks are told so (icmp_report.h). It follows no router: routes are configured.
 //
 //   port -> on_burst -> parse_frame -> arp | admit -> icmp, ndp | Ingress.segments -> transport
 //   transport -> send -> route -> neighbour -> Ethernet, IP -> FrameSink -> port
 //
 // One host a worker; all calls on that worker's thread. host.cpp: packets in and out; host_addresses.cpp:
-// what is ours; host_arp.cpp: IPv4's neighbours; host_ndp.cpp: those of IPv6;
+// what is ours; host_arp.cpp: IPv4's neighbours; host_ndp.cpp: those of IPv6; host_icmp.cpp: echo and errors;
 // host_mld.cpp: the groups in which those find us; host_kernel.cpp: what the kernel gets of a link that it
 // shares with us.
 #pragma once
@@ -21,6 +21,7 @@
 #include "dataplane/net/fragments.h"
 #include "dataplane/net/frame_sink.h"
 #include "dataplane/net/icmp.h"
+#include "dataplane/net/icmp_report.h"
 #include "dataplane/net/mld.h"
 #include "dataplane/net/ndp.h"
 #include "dataplane/net/neighbors.h"
@@ -185,6 +186,8 @@ class Host final : private NeighborOutput {
                                      Instant now, Ingress& out);
   [[nodiscard]] DropReason take_error(const IcmpError& error, Ingress& out);
   [[nodiscard]] DropReason answer_echo(const Packet& packet, Instant now);
+  void report_unwanted(const FrameView& view, const RxFrame& frame, Instant now);
+  [[nodiscard]] bool reply_by_icmp(const Packet& packet, Buffer* buffer, Bytes size, Instant now);
 
   [[nodiscard]] DropReason on_arp(const FrameView& view, const RxFrame& frame, Instant now);
   void solicit_arp(LinkIndex link, const IpAddress& address, const MacAddress* known);
@@ -248,6 +251,7 @@ class Host final : private NeighborOutput {
   Neighbors neighbors_;
   Fragments fragments_;
   RateLimit echo_limit_{icmp_echo_per_second, icmp_echo_burst};
+  RateLimit report_limit_{icmp_reports_per_second, icmp_reports_burst};
   AddressTimer address_timer_;
 };
 

@@ -54,6 +54,7 @@ class ExtensionWalk {
   }
   [[nodiscard]] DropReason failure() const { return failure_; }
   [[nodiscard]] std::uint8_t next() const { return next_; }
+  [[nodiscard]] std::size_t named_at() const { return named_at_; }
   [[nodiscard]] std::size_t at() const { return at_; }
 
  private:
@@ -159,6 +160,7 @@ DropReason parse_ipv6(std::span<const std::uint8_t> packet, Ipv6View& out) {
   if (walk.failure() != DropReason::none) return walk.failure();
   if (walk.next() == no_next_header) return DropReason::ipv6_no_next_header;
   out.protocol = walk.next();
+  out.protocol_at = static_cast<std::uint16_t>(walk.named_at());
   out.header_bytes = static_cast<std::uint16_t>(walk.at());
   return DropReason::none;
 }

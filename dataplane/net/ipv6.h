@@ -48,6 +48,7 @@ struct Ipv6View {
   std::uint8_t hop_limit = 0;      ///< any value is accepted: a host forwards nothing (RFC 8200 3)
   bool has_fragment_header = false;
   std::uint16_t header_bytes = 0;  ///< with extension headers
+  std::uint16_t protocol_at = 0;   ///< the byte that names `protocol`
   std::uint32_t total_bytes = 0;   ///< headers and payload; what follows in the frame is padding
   Ipv6Fragment fragment;           ///< if has_fragment_header
 };
