@@ -193,6 +193,8 @@ HandoverHead Connection::export_head(Instant now) const {
     head.phase = static_cast<std::uint8_t>(flight_->phase);
     head.recover = flight_->recover.value;
     head.sent_segments = flight_->sent.count();
+    set(handover_flag::probe_out, flight_->probe_out);
+    set(handover_flag::probe_again, flight_->probe_out && flight_->probe_was_retransmission);
   }
   head.receive_buffer = receive_buffer_;
   head.retransmits = retransmits_;
@@ -233,6 +235,8 @@ bool is_possible(const HandoverHead& head) {
   if (head.receive_next - head.last_ack_sent > window_max) return false;
   if (head.sent_segments > sent_segments_max || head.ranges > reassembly_ranges_max) return false;
   if ((head.sent_segments == 0) != (in_flight == 0)) return false;
+  const std::uint32_t probe = head.flags & (handover_flag::probe_out | handover_flag::probe_again);
+  if (probe == handover_flag::probe_again || (probe != 0 && in_flight == 0)) return false;
   // Our FIN is out in these states, and takes a number of its own.
   const Bytes sent_octets = in_flight - (may_have_fin_out ? 1u : 0u);
   if (may_have_fin_out && in_flight == 0) return false;
@@ -343,6 +347,9 @@ HandoverError Connection::import_flight(Context& context, const HandoverHead& he
   }
   flight_->reduced_at = micros(now);
   flight_->prr.start(in_flight());
+  flight_->probe_out = (head.flags & handover_flag::probe_out) != 0;
+  flight_->probe_was_retransmission = (head.flags & handover_flag::probe_again) != 0;
+  flight_->probe_end = send_.nxt;
   if (retransmit_at_.is_never()) retransmit_at_ = now + rtt_.rto(backoffs_);
   schedule_probe(now);
   return HandoverError::none;

@@ -26,7 +26,7 @@ namespace byway::tcp {
 
 /// Little endian, as all machines that we run on. Another version is refused: a connection that moves between
 /// two releases needs a reader for the older one.
-inline constexpr std::uint32_t handover_magic = 0x31435442;  // "BTC1"
+inline constexpr std::uint32_t handover_magic = 0x32435442;  // "BTC2"
 
 /// No deadline, as an offset in nanoseconds.
 inline constexpr std::int64_t handover_never = INT64_MAX;
@@ -104,7 +104,9 @@ inline constexpr std::uint32_t persisting = 256;
 inline constexpr std::uint32_t ack_now = 512;
 inline constexpr std::uint32_t reordering = 1024;
 inline constexpr std::uint32_t has_end = 2048;
-inline constexpr std::uint32_t all = 4095;
+inline constexpr std::uint32_t probe_out = 4096;    ///< A tail loss probe is; there is one for each flight.
+inline constexpr std::uint32_t probe_again = 8192;  ///< It was a segment that had been sent before.
+inline constexpr std::uint32_t all = 16'383;
 }  // namespace handover_flag
 
 struct HandoverSent {

@@ -35,6 +35,7 @@ void SentSegments::push(const SentSegment& segment) {
     tail_ = std::exchange(spare_, nullptr);
   }
   tail_->entries[tail_->end++] = segment;
+  if (segment.state == SentSegment::State::lost) ++tail_->lost;
   ++count_;
   enter(segment);
 }

@@ -175,8 +175,11 @@ class Stack final : public Connector {
   [[nodiscard]] Pressure pressure() const { return context_.pressure(); }
 
   // ---- Moving a connection (handover.h) ----
-  /// Writes the connection behind `stream`, one of ours, which goes on as if nothing had been. Returns how
-  /// many bytes: 0 if it cannot move now (is opening, or its user has let go), or `out` is too small.
+  /// How many bytes export_connection writes of the connection behind `stream`, one of ours, now: 0 if it
+  /// cannot move (is opening, or its user has let go).
+  [[nodiscard]] std::size_t export_bytes(const Stream& stream) const;
+  /// Writes that connection, which goes on as if nothing had been. Returns how many bytes: 0 if it cannot
+  /// move, or `out` is too small.
   [[nodiscard]] std::size_t export_connection(const Stream& stream, std::span<std::uint8_t> out,
                                               Instant now) const;
   /// It lives elsewhere now: forgotten without a segment or an event. Not from within an event.
@@ -193,6 +196,8 @@ class Stack final : public Connector {
   void drain();
   /// Resets all connections; their users hear on_closed(drained).
   void abort_all(Instant now);
+  /// Whether there is one, TIME-WAIT included: who knows not where a connection has moved to asks.
+  [[nodiscard]] bool has_connection(const FlowKey& flow) const { return flows_.find(flow) != nullptr; }
   /// Connections that exist, TIME-WAIT not counted.
   [[nodiscard]] std::uint32_t connection_count() const;
   /// Shows the connections in up to `places_max` places of the slab from `first` on; returns where to go on,

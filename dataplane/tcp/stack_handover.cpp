@@ -3,6 +3,12 @@
 
 namespace byway::tcp {
 
+std::size_t Stack::export_bytes(const Stream& stream) const {
+  const auto& socket = static_cast<const Socket&>(stream);
+  if (!socket.attached || socket.aborted || !socket.connection.can_move()) return 0;
+  return socket.connection.export_bytes();
+}
+
 std::size_t Stack::export_connection(const Stream& stream, std::span<std::uint8_t> out, Instant now) const {
   const auto& socket = static_cast<const Socket&>(stream);
   if (!socket.attached || socket.aborted) return 0;

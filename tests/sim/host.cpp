@@ -30,6 +30,60 @@ Host::Host(Network& network, const net::IpAddress& address, const HostOptions& o
   if (buffers_ != 0) stack.set_buffers(buffers_, buffers_);
 }
 
+void Host::add_second_stack(const tcp::StackOptions& options) {
+  other_ = std::make_unique<SecondStack>(*this, options, network_.now());
+  if (buffers_ != 0) other_->stack.set_buffers(buffers_, buffers_);
+}
+
+bool Host::listen(const net::SocketAddress& local, Acceptor& acceptor) {
+  bool has_room = true;
+  for_each_stack([&](tcp::Stack& each) { has_room = each.listen(local, acceptor) && has_room; });
+  return has_room;
+}
+
+Stream* Host::move(Stream& stream, StreamHandler& handler) {
+  if (!other_) return nullptr;
+  const net::SocketAddress local = stream.local_address();
+  const net::SocketAddress remote = stream.remote_address();
+  tcp::Stack& from = stack_of({local.ip, remote.ip, local.tcp_port, remote.tcp_port});
+  const bool comes_back = &from == &other_->stack;
+  tcp::Stack& to = comes_back ? stack : other_->stack;
+  std::vector<std::uint8_t> bytes(from.export_bytes(stream));
+  if (bytes.empty() || from.export_connection(stream, bytes, network_.now()) != bytes.size()) return nullptr;
+  tcp::HandoverError error = tcp::HandoverError::none;
+  Stream* moved = to.import_connection(bytes, handler, error, network_.now());
+  if (moved == nullptr) {
+    if (error != tcp::HandoverError::no_memory) move_error_ = "a move failed: " + std::string(name_of(error));
+    return nullptr;
+  }
+  from.forget(stream);
+  if (comes_back) {
+    at_second_.erase({remote, local.tcp_port});
+  } else {
+    at_second_.insert({remote, local.tcp_port});
+  }
+  ++moves_;
+  return moved;
+}
+
+tcp::Stack& Host::stack_of(const tcp::FlowKey& flow) {
+  const auto found = at_second_.find({{flow.remote, flow.remote_port}, flow.local_port});
+  if (found == at_second_.end()) return stack;
+  if (other_->stack.has_connection(flow)) return other_->stack;
+  at_second_.erase(found);
+  return stack;
+}
+
+/// A port whose connection has moved is taken, though this stack knows nothing of it.
+bool Host::is_home(const tcp::FlowKey& flow) const {
+  return !other_ || !at_second_.contains({{flow.remote, flow.remote_port}, flow.local_port}) ||
+         !other_->stack.has_connection(flow);
+}
+
+std::uint64_t Host::counter(tcp::CounterIndex index) const {
+  return counters.block.value(index) + (other_ ? other_->counters.block.value(index) : 0);
+}
+
 std::optional<tcp::Route> Host::route_to(const net::IpAddress&) const {
   return tcp::Route{address(), mtu_};
 }
@@ -47,7 +101,11 @@ void Host::on_packet(const PacketView& packet, Instant now) {
   }
   Slice tcp = arrivals.copy(packet.tcp);
   if (tcp.empty()) return;
-  stack.on_segment(packet.source, address(), packet.ecn, std::move(tcp), now);
+  tcp::SegmentView segment;
+  const bool is_whole = tcp::parse_segment(packet.tcp, segment) == tcp::ParseResult::ok;
+  tcp::Stack& target =
+      is_whole ? stack_of({address(), packet.source, segment.target_port, segment.source_port}) : stack;
+  target.on_segment(packet.source, address(), packet.ecn, std::move(tcp), now);
   buffers_most_ = std::max(buffers_most_, buffers_live());
 }
 
@@ -56,11 +114,12 @@ void Host::on_packet_too_big(const PacketView& packet, std::uint16_t mtu, Instan
   if (tcp::parse_segment(packet.tcp, segment) != tcp::ParseResult::ok) return;
   had_packet_ = true;
   const tcp::FlowKey flow{packet.source, packet.target, segment.source_port, segment.target_port};
-  stack.on_delivery_error({flow, segment.seq, false, true, mtu}, now);
+  stack_of(flow).on_delivery_error({flow, segment.seq, false, true, mtu}, now);
 }
 
 Instant Host::next_due() const {
-  return stack.has_work() ? Instant{} : wheel.next_due();
+  const bool has_work = stack.has_work() || (other_ && other_->stack.has_work());
+  return has_work ? Instant{} : wheel.next_due();
 }
 
 void Host::fire_timers(Instant now) {
@@ -82,8 +141,10 @@ void Host::count_buffers(Instant now) {
   buffers_most_ = std::max(buffers_most_, buffers_live());
   if (buffers_ == 0) return;
   const auto used = static_cast<std::uint32_t>(std::min<std::uint64_t>(buffers_live(), buffers_));
-  stack.set_buffers(buffers_ - used, buffers_);
-  static_cast<void>(stack.relieve(now));
+  for_each_stack([&](tcp::Stack& each) {
+    each.set_buffers(buffers_ - used, buffers_);
+    static_cast<void>(each.relieve(now));
+  });
 }
 
 void Host::run_round(bool had_action, Instant now) {
@@ -93,14 +154,16 @@ void Host::run_round(bool had_action, Instant now) {
   fire_timers(now);
   if (on_round) on_round(now);
   count_buffers(now);
-  do {
-    stack.deliver_events(now);
-    flush(now);
-  } while (stack.has_work());
+  for_each_stack([&](tcp::Stack& each) {
+    do {
+      each.deliver_events(now);
+      flush(each, now);
+    } while (each.has_work());
+  });
 }
 
-void Host::flush(Instant now) {
-  while (stack.next_segment(segment_, now)) {
+void Host::flush(tcp::Stack& from, Instant now) {
+  while (from.next_segment(segment_, now)) {
     network_.send(
         *this, segment_.remote,
         make_packet(segment_.local, segment_.remote, segment_.ecn, segment_.header_span(), segment_.payload));
@@ -108,7 +171,9 @@ void Host::flush(Instant now) {
 }
 
 std::string Host::leftovers() {
-  if (stack.connection_count() != 0) return "connections";
+  if (stack.connection_count() != 0 || (other_ && other_->stack.connection_count() != 0)) {
+    return "connections";
+  }
   if (counter(tcp::CounterIndex::sockets_in_use) != 0) return "sockets";
   if (slices.in_use() != 0) return "chain nodes";
   if (buffers_live() != 0) return "buffers";
@@ -128,10 +193,10 @@ void Host::print_state() {
   std::printf("%s: chain nodes %u of %u, buffers %llu, timers %u\n", text_of(address()).c_str(),
               slices.in_use(), slices.capacity(), static_cast<unsigned long long>(buffers_live()),
               wheel.armed_count());
-  stack.visit(0, UINT32_MAX, printer);
-#define BYWAY_COUNTER(name, kind, help)                                               \
-  if (const auto value = counters.block.value(tcp::CounterIndex::name); value != 0) { \
-    std::printf("  %s %llu\n", #name, static_cast<unsigned long long>(value));        \
+  for_each_stack([&](tcp::Stack& each) { each.visit(0, UINT32_MAX, printer); });
+#define BYWAY_COUNTER(name, kind, help)                                        \
+  if (const auto value = counter(tcp::CounterIndex::name); value != 0) {       \
+    std::printf("  %s %llu\n", #name, static_cast<unsigned long long>(value)); \
   }
 #include "dataplane/tcp/counters.def"
 #undef BYWAY_COUNTER

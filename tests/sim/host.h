@@ -6,8 +6,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "dataplane/clock.h"
 #include "dataplane/net/address.h"
@@ -32,6 +35,20 @@ class Host final : public Node, private tcp::RouteSource {
  public:
   Host(Network& network, const net::IpAddress& address, const HostOptions& options);
 
+  /// A second stack of the same machine, as another worker's: connections may move between the two. Before
+  /// listen().
+  void add_second_stack(const tcp::StackOptions& options);
+  /// On every stack that there is. False: no room for a listener.
+  [[nodiscard]] bool listen(const net::SocketAddress& local, Acceptor& acceptor);
+  /// Moves the connection behind `stream` to the other stack. nullptr: it stays, since there is no other, it
+  /// is in no state to move, or memory is short.
+  [[nodiscard]] Stream* move(Stream& stream, StreamHandler& handler);
+  [[nodiscard]] std::uint64_t moves() const { return moves_; }
+  /// On any stack, TIME-WAIT included.
+  [[nodiscard]] bool has_connection(const tcp::FlowKey& flow) { return stack_of(flow).has_connection(flow); }
+  /// A move that failed without a reason; empty: none.
+  [[nodiscard]] const std::string& move_error() const { return move_error_; }
+
   /// Prints its connections and what memory is in use, for a run that failed.
   void print_state();
   /// Told the time at the start of every round, before timers fire.
@@ -51,7 +68,8 @@ class Host final : public Node, private tcp::RouteSource {
   [[nodiscard]] std::uint64_t arrivals_refused() const { return arrivals_refused_; }
   /// What has not come back, by name; nothing once a run is over.
   [[nodiscard]] std::string leftovers();
-  [[nodiscard]] std::uint64_t counter(tcp::CounterIndex index) const { return counters.block.value(index); }
+  /// Of all stacks.
+  [[nodiscard]] std::uint64_t counter(tcp::CounterIndex index) const;
 
   // ---- Node ----
   void on_packet(const PacketView& packet, Instant now) override;
@@ -67,17 +85,38 @@ class Host final : public Node, private tcp::RouteSource {
   tcp::Stack stack;
 
  private:
+  struct SecondStack {
+    SecondStack(Host& host, const tcp::StackOptions& options, Instant now)
+        : stack(options, Memory{host.slices, host.heap}, host.wheel, host, counters.block, now) {}
+    OwnCounters<tcp::CounterIndex> counters;
+    tcp::Stack stack;
+  };
+  /// Peer and own TCP port.
+  using Flow = std::pair<net::SocketAddress, std::uint16_t>;
+
   [[nodiscard]] std::optional<tcp::Route> route_to(const net::IpAddress& remote) const override;
+  [[nodiscard]] bool is_home(const tcp::FlowKey& flow) const override;
+  /// Where the connection is, or would be made.
+  [[nodiscard]] tcp::Stack& stack_of(const tcp::FlowKey& flow);
+  template <typename Function>
+  void for_each_stack(Function&& function) {
+    function(stack);
+    if (other_) function(other_->stack);
+  }
   [[nodiscard]] bool is_out_of_buffers() const { return buffers_ != 0 && buffers_live() >= buffers_; }
   void fire_timers(Instant now);
   void count_buffers(Instant now);
-  void flush(Instant now);
+  void flush(tcp::Stack& from, Instant now);
 
   std::uint16_t mtu_;
   std::uint32_t buffers_;
   std::uint64_t buffers_most_ = 0;
   std::uint64_t arrivals_refused_ = 0;
   tcp::SegmentOut segment_;
+  std::unique_ptr<SecondStack> other_;
+  std::set<Flow> at_second_;  ///< Connections that have moved there; some may have ended.
+  std::uint64_t moves_ = 0;
+  std::string move_error_;
   bool had_packet_ = false;
   Silence silence_;
   std::uint64_t starved_before_ = 0;

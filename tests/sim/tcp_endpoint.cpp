@@ -33,6 +33,8 @@ void write_stream(std::uint64_t key, std::uint64_t offset, std::span<std::uint8_
 void Endpoint::start(Stream& stream) {
   has_started_ = true;
   stream_ = &stream;
+  flow_ = {stream.local_address().ip, stream.remote_address().ip, stream.local_address().tcp_port,
+           stream.remote_address().tcp_port};
   stream.set_handler(this);
 }
 
@@ -58,6 +60,15 @@ void Endpoint::on_closed(Stream&, StreamEnd end) {
   over_ = true;
   stream_ = nullptr;
   end_ = end;
+}
+
+void Endpoint::move() {
+  Stream* moved = stream_ == nullptr ? nullptr : host_.move(*stream_, *this);
+  if (moved == nullptr) return;
+  stream_ = moved;
+  // What the stack before would have told of.
+  write_some();
+  if (!reading_later_) read_some();
 }
 
 void Endpoint::write_some() {

@@ -39,10 +39,14 @@ class Endpoint final : public StreamHandler {
 
   void start(Stream& stream);
   [[nodiscard]] bool has_started() const { return has_started_; }
+  /// Its connection moves to the host's other stack, if it can now.
+  void move();
   /// It will not be started: its connection has ended before it was accepted.
   void give_up() { over_ = true; }
   [[nodiscard]] bool is_over() const { return over_; }
   [[nodiscard]] bool was_aborted() const { return aborted_; }
+  /// Nothing is left of its connection in the stack either.
+  [[nodiscard]] bool has_left() { return !host_.has_connection(flow_); }
   [[nodiscard]] StreamEnd end() const { return end_; }
   [[nodiscard]] std::uint64_t bytes_received() const { return received_; }
   [[nodiscard]] bool saw_finish() const { return saw_finish_; }
@@ -66,6 +70,7 @@ class Endpoint final : public StreamHandler {
   EndpointPlan plan_;
   Random random_;
   Stream* stream_ = nullptr;
+  tcp::FlowKey flow_;
   std::uint64_t sent_ = 0;
   std::uint64_t received_ = 0;
   bool has_started_ = false;

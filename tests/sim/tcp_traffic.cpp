@@ -70,7 +70,7 @@ void Traffic::Listener::on_accept(Stream& stream) {
 }
 
 bool Traffic::listen(Host& host) {
-  return host.stack.listen({net::IpAddress{}, service_port}, listeners_[&host]);
+  return host.listen({net::IpAddress{}, service_port}, listeners_[&host]);
 }
 
 void Traffic::plan(Host& client, Host& server, const PairPlan& plan, Instant when, Random& random) {
@@ -95,12 +95,24 @@ void Traffic::connect(Host& client, const net::IpAddress& server, Listener& list
   pair.client.start(*stream);
 }
 
+void Traffic::keep_moving(Nanoseconds pause_max, Random random) {
+  const Nanoseconds pause = random.duration(pause_max);
+  network_.at(network_.now() + pause, [this, pause_max, random]() mutable {
+    if (is_over()) return;
+    // Of those that are not known to be over.
+    Pair& pair = *pairs_[random.between(over_, pairs_.size() - 1)];
+    (random.chance(0.5) ? pair.client : pair.server).move();
+    keep_moving(pause_max, random);
+  });
+}
+
 bool Traffic::is_over() {
   for (; over_ < pairs_.size(); ++over_) {
     Pair& pair = *pairs_[over_];
     if (!pair.client.is_over()) return false;
     const bool is_orderly = pair.client.end() == StreamEnd::finished && !pair.client.was_aborted();
-    if (!pair.server.has_started() && !is_orderly) pair.server.give_up();
+    // Who let go early may have ended without the other one's ever having heard of it.
+    if (!pair.server.has_started() && (!is_orderly || pair.client.has_left())) pair.server.give_up();
     if (!pair.server.is_over()) return false;
   }
   return true;

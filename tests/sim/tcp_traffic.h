@@ -42,6 +42,9 @@ class Traffic {
   /// Connects `client` to `server`, which listens, at `when`; again a little later while there is no socket.
   void plan(Host& client, Host& server, const PairPlan& plan, Instant when, Random& random);
 
+  /// From now on one of the connections moves to its host's other stack after each random pause.
+  void keep_moving(Nanoseconds pause_max, Random random);
+
   [[nodiscard]] bool is_over();
   /// What is wrong with those that are over, or nothing.
   [[nodiscard]] std::string judge(const Excuses& excuses) const;

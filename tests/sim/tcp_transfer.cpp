@@ -1,6 +1,6 @@
 // Whole stacks, honest and hostile ones, over links of all kinds, one world a seed. After each run every byte
 // has arrived once and in order, the connections have ended as planned, timers have kept still when nothing
-// happened, and all memory is back.
+// happened, and all memory is back. In some worlds connections move between two stacks of their host.
 //
 //   sim_tcp [--seeds N] [--seed S] [--jobs N] [--trace] | --report
 #include <optional>
@@ -25,6 +25,7 @@ std::string judge_host(Host& host, const Traffic::Excuses& excuses) {
   if (std::string left = host.leftovers(); !left.empty()) return left + " are left";
   if (!host.silence().storm().empty()) return host.silence().storm();
   if (host.arrivals_refused() != 0) return "packets found no buffer";
+  if (!host.move_error().empty()) return host.move_error();
   const bool was_short = host.counter(tcp::CounterIndex::closed_no_memory) != 0;
   if (was_short && !excuses.short_memory) return "connections were reset for memory that was not short";
   return {};

@@ -82,8 +82,14 @@ TcpWorld::TcpWorld(std::uint64_t seed, bool trace) : random(seed) {
   network->set_trace(trace);
   traffic = std::make_unique<Traffic>(*network);
 
+  const bool moves = random.chance(0.4);
   for (std::size_t i = 0; i < host_count; ++i) {
     hosts.push_back(&network->add_host(address_of(i), options[i]));
+    if (moves && random.chance(0.7)) {
+      HostOptions other = options[i];
+      for (auto& byte : other.stack.secret) byte = static_cast<std::uint8_t>(random.next());
+      hosts.back()->add_second_stack(other.stack);
+    }
     if (i > 0 && !traffic->listen(*hosts[i])) return;
   }
   network->set_link(random_link(random));
@@ -108,6 +114,8 @@ TcpWorld::TcpWorld(std::uint64_t seed, bool trace) : random(seed) {
     traffic->plan(*client, server, random_pair_plan(i < large ? 150'000 : 3'000, random),
                   start + random.duration(length), random);
   }
+  // Seldom enough that most of a transfer happens between two of them, and so often that few see none.
+  if (moves) traffic->keep_moving(random.chance(0.5) ? 5ms : 500ms, random.fork());
 }
 
 }  // namespace byway::sim

@@ -28,6 +28,7 @@ class Model {
     segment.first = next_;
     segment.sent_at = ++now_;
     segment.bytes = static_cast<std::uint16_t>(1 + below(1460));
+    if (below(8) == 0) segment.state = static_cast<State>(below(3));  // of a connection that has moved here
     sent.push(segment);
     model.push_back(segment);
     next_ += segment.bytes;
