@@ -59,11 +59,17 @@ void Worker::flush_kernel() {
     Lane& lane = kernel.lane;
     if (lane.waiting == 0) continue;
     const std::uint32_t most = std::min(lane.waiting, kernel_frames_per_round);
-    const std::uint16_t taken = lane.port->tx_burst(lane.queue, {lane.backlog.data(), most});
-    if (taken == 0) continue;
-    counters_.worker.add(WorkerCounter::kernel_frames_in, taken);
-    lane.waiting -= taken;
-    std::copy_n(lane.backlog.begin() + taken, lane.waiting, lane.backlog.begin());
+    // The interface is never full, so what it does not take now it never will, and the rest must get past it.
+    for (std::uint32_t gone = 0; gone < most; ++gone) {
+      const auto taken = lane.port->tx_burst(lane.queue, std::span(lane.backlog).subspan(gone, most - gone));
+      counters_.worker.add(WorkerCounter::kernel_frames_in, taken);
+      gone += taken;
+      if (gone == most) break;
+      counters_.worker.add(WorkerCounter::kernel_drop_refused);
+      rte_pktmbuf_free(lane.backlog[gone]);
+    }
+    lane.waiting -= most;
+    std::copy_n(lane.backlog.begin() + most, lane.waiting, lane.backlog.begin());
   }
 }
 

@@ -269,7 +269,7 @@ TEST_CASE("a port may have an interface of the kernel, with a name of its own") 
   CHECK(config->ports[0].kernel_interface == "byway0");
   CHECK(config->ports[1].kernel_interface.empty());
 
-  CHECK(mentions(problem_of(with("{}")), "6: ports[0].kernel.interface is missing"));
+  CHECK(mentions(problem_of(with("{}")), "6: ports[0].kernel.interface: is missing"));
   CHECK(mentions(problem_of(with("byway0")), "6: ports[0].kernel"));
   CHECK(mentions(problem_of(with("{interface: sixteen-letters-}")), "up to 15 letters, digits"));
   CHECK(mentions(problem_of(with("{interface: 'by,way'}")), "`by,way`: up to 15"));
