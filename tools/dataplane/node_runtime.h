@@ -78,7 +78,8 @@ class NodeRuntime {
   std::optional<Steering> steering_;
   std::vector<BufferPool> pools_;  ///< by worker
   std::vector<std::unique_ptr<Port>> ports_;
-  std::vector<std::unique_ptr<Port>> kernel_sides_;  ///< interfaces of the kernel, of those ports that have one
+  std::vector<std::unique_ptr<Port>>
+      kernel_sides_;  ///< interfaces of the kernel, of those ports that have one
   std::optional<WorkerShared> shared_;
   std::vector<std::unique_ptr<Application>> applications_;
   std::vector<std::unique_ptr<Worker>> workers_;
