@@ -123,7 +123,9 @@ void Connection::remember_for_undo() {
   Flight& flight = *flight_;
   flight.before = congestion_;
   flight.can_undo = true;
-  flight.has_stamp = false;
+  // What an earlier recovery has sent again and is still out may be what the next ACK echoes: the time of its
+  // first retransmission stays, so that only older echoes count.
+  if (flight.sent.retransmitted_out() == 0) flight.has_stamp = false;
   flight.unproven = flight.sent.retransmitted_out();
   flight.undo_from = send_.una;
 }
