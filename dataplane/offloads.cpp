@@ -87,6 +87,7 @@ std::vector<std::string> names_of(const Offloads& offloads) {
   add(offloads.tso_ipv4 && !offloads.tso_ipv6, "tso-ipv4");
   add(!offloads.tso_ipv4 && offloads.tso_ipv6, "tso-ipv6");
   add(offloads.tx_chains, "scatter-gather");
+  add(offloads.rss, "rss");
   return names;
 }
 

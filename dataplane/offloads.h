@@ -21,6 +21,7 @@ namespace byway {
 struct OffloadOptions {
   bool checksum = true;
   bool tso = true;
+  bool rss = true;
 };
 
 /// What a port does.
@@ -36,6 +37,8 @@ struct Offloads {
   std::uint16_t tso_pieces_max = 32;
   /// Longest frame that it cuts off, with all headers; 0: as long as the link takes them.
   std::uint16_t tso_frame_bytes_max = 0;
+  /// It puts each connection into the queue that RssPlan says.
+  bool rss = false;
 
   [[nodiscard]] bool has_tx_checksum() const { return tx_ip_checksum || tx_tcp_checksum; }
   [[nodiscard]] bool has_tso() const { return tso_ipv4 || tso_ipv6; }

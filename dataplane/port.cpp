@@ -130,8 +130,17 @@ std::expected<void, std::string> Port::configure(std::span<rte_mempool* const> p
   configuration.txmode.offloads |= tx_offload_flags(info_.offloads);
   if (info_.queue_pairs > 1 && (device.flow_type_rss_offloads & RTE_ETH_RSS_IP) != 0) {
     configuration.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-    configuration.rx_adv_conf.rss_conf.rss_hf =
-        (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP) & device.flow_type_rss_offloads;
+    rte_eth_rss_conf& rss = configuration.rx_adv_conf.rss_conf;
+    rss.rss_hf = (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP) & device.flow_type_rss_offloads;
+    // Virtual devices that say they had RSS spread packets by hashes of their own.
+    const bool is_known = options_.offloads.rss && is_pci_address(options_.device) &&
+                          info_.queue_pairs == options_.queue_pairs_wanted;
+    if (is_known) rss_ = plan_rss(device, info_.queue_pairs, options_.rss_key);
+    if (rss_) {
+      rss_key_bytes_ = device.hash_key_size;
+      rss.rss_key = options_.rss_key.data();
+      rss.rss_key_len = rss_key_bytes_;
+    }
   }
   if (const int error = rte_eth_dev_configure(id_, info_.queue_pairs, info_.queue_pairs, &configuration);
       error != 0) {
@@ -215,6 +224,11 @@ std::expected<void, std::string> Port::start() {
     return std::unexpected(fmt::format("port {} does not start: {}", options_.name, rte_strerror(-error)));
   }
   started_ = error == 0;
+  if (started_ && rss_) {
+    // Many drivers fill the table when they start.
+    const auto applied = apply_rss(id_, *rss_, rss_key_bytes_);
+    info_.offloads.rss = applied.has_value();
+  }
   if (started_ && options_.receives_multicast && !multicast_) {
     // Devices without a filter, as memif and ring, do not know the call and need none.
     const int multicast = rte_eth_allmulticast_enable(id_);

@@ -22,6 +22,7 @@
 #include "dataplane/link_multicast.h"
 #include "dataplane/net/address.h"
 #include "dataplane/offloads.h"
+#include "dataplane/rss.h"
 
 struct rte_mbuf;
 struct rte_mempool;
@@ -36,6 +37,7 @@ struct PortOptions {
   std::uint16_t descriptors = 512;       ///< of each queue; the device may want another number
   bool receives_multicast = false;       ///< IPv6 looks for neighbours by it
   OffloadOptions offloads;
+  RssPlan::Key rss_key{};  ///< random, and one that spreads_ports()
 };
 
 /// What the device does, as the log and `byway workers` show it.
@@ -104,6 +106,8 @@ class Port {
   void wait_until_quiescent() const;
 
   [[nodiscard]] const PortInfo& info() const { return info_; }
+  /// How the device spreads packets over queues, once it is started; nullptr: nobody knows.
+  [[nodiscard]] const RssPlan* rss() const { return info_.offloads.rss ? &*rss_ : nullptr; }
   [[nodiscard]] const std::string& name() const { return options_.name; }
 
  private:
@@ -121,6 +125,8 @@ class Port {
 
   PortOptions options_;
   PortInfo info_;
+  std::optional<RssPlan> rss_;      ///< wanted of the device
+  std::uint8_t rss_key_bytes_ = 0;  ///< what it takes of the key
   std::optional<LinkMulticast> multicast_;
   std::uint16_t id_ = 0;
   bool probed_ = false;

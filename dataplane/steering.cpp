@@ -66,8 +66,15 @@ std::uint64_t Steering::hash_of_end(const net::IpAddress& ip, std::uint16_t port
   return mix((mix(ip.half(0) ^ key_) ^ ip.half(1)) + port);
 }
 
-std::uint32_t Steering::owner(const net::IpAddress& ip_a, std::uint16_t port_a, const net::IpAddress& ip_b,
-                              std::uint16_t port_b) const {
+std::uint32_t Steering::owner(net::LinkIndex link, const net::IpAddress& remote, std::uint16_t remote_port,
+                              const net::IpAddress& local, std::uint16_t local_port) const {
+  const RssPlan* rss = rss_of(link);
+  if (rss != nullptr) return rss->queue_of(remote, remote_port, local, local_port);
+  return spread(remote, remote_port, local, local_port);
+}
+
+std::uint32_t Steering::spread(const net::IpAddress& ip_a, std::uint16_t port_a, const net::IpAddress& ip_b,
+                               std::uint16_t port_b) const {
   // A sum does not know which end is which. The upper bits scaled: as good as a remainder, and no division.
   const std::uint64_t both = hash_of_end(ip_a, port_a) + hash_of_end(ip_b, port_b);
   return static_cast<std::uint32_t>((mix(both) >> 32) * worker_count_ >> 32);
@@ -92,17 +99,19 @@ std::optional<std::uint32_t> Steering::owner_of_piece(net::EtherType family,
     std::memcpy(destination.bytes.data(), &packet[24], sizeof destination.bytes);
     identification = *found;
   }
-  return owner(source, static_cast<std::uint16_t>(identification), destination,
-               static_cast<std::uint16_t>(identification >> 16));
+  return spread(source, static_cast<std::uint16_t>(identification), destination,
+                static_cast<std::uint16_t>(identification >> 16));
 }
 
-std::optional<std::uint32_t> Steering::owner_of(std::span<const std::uint8_t> frame) const {
+std::optional<std::uint32_t> Steering::find_owner(std::span<const std::uint8_t> frame, net::LinkIndex link,
+                                                  bool is_placed) const {
   if (frame.size() < net::ethernet_header_bytes) return std::nullopt;
   const auto family = static_cast<net::EtherType>(net::load_be16(&frame[12]));
   if (family != net::EtherType::ipv4 && family != net::EtherType::ipv6) return std::nullopt;
   if (const auto piece = owner_of_piece(family, frame.subspan(net::ethernet_header_bytes))) return piece;
   auto packet = start_of(family, frame.subspan(net::ethernet_header_bytes));
   if (!packet) return std::nullopt;
+  bool is_ours = false;  // we sent it: its source is the local end
   const net::Protocol icmp = family == net::EtherType::ipv4 ? net::Protocol::icmp : net::Protocol::icmpv6;
   if (packet->protocol == static_cast<std::uint8_t>(icmp)) {
     if (packet->payload.size() < net::icmp_header_bytes || !is_error(family, packet->payload[0])) {
@@ -110,12 +119,16 @@ std::optional<std::uint32_t> Steering::owner_of(std::span<const std::uint8_t> fr
     }
     packet = start_of(family, packet->payload.subspan(net::icmp_header_bytes));  // what the error is about
     if (!packet) return std::nullopt;
+    is_ours = true;
   }
+  if (is_placed && !is_ours) return std::nullopt;
   if (packet->protocol != static_cast<std::uint8_t>(net::Protocol::tcp) || packet->payload.size() < 4) {
     return std::nullopt;
   }
-  return owner(packet->source, net::load_be16(&packet->payload[0]), packet->destination,
-               net::load_be16(&packet->payload[2]));
+  const std::uint16_t source_port = net::load_be16(&packet->payload[0]);
+  const std::uint16_t destination_port = net::load_be16(&packet->payload[2]);
+  return is_ours ? owner(link, packet->destination, destination_port, packet->source, source_port)
+                 : owner(link, packet->source, source_port, packet->destination, destination_port);
 }
 
 bool is_about_neighbors(std::span<const std::uint8_t> frame) {

@@ -410,7 +410,9 @@ std::optional<std::uint16_t> Worker::on_too_big(const net::IpAddress& remote, st
 }
 
 bool Worker::is_home(const tcp::FlowKey& flow) const {
-  return shared_.steering.worker_count() == 1 || shared_.steering.owner_of(flow) == options_.index;
+  if (shared_.steering.worker_count() == 1) return true;
+  const auto link = host_.link_towards(flow.remote);
+  return link && shared_.steering.owner_of(flow, *link) == options_.index;
 }
 
 // ---- housekeeping ----------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ namespace byway {
 
 bool Worker::steer(rte_mbuf* frame, net::LinkIndex link) {
   const std::span bytes(rte_pktmbuf_mtod(frame, const std::uint8_t*), rte_pktmbuf_data_len(frame));
-  const auto owner = shared_.steering.owner_of(bytes);
+  const auto owner = shared_.steering.owner_of_received(bytes, link);
   if (!owner) {
     if (is_about_neighbors(bytes)) share_with_all(frame, link);
     return false;
@@ -56,7 +56,7 @@ void Worker::take_reassembled(Instant now) {
 
 /// True: it is another worker's, who gets a copy.
 bool Worker::hand_over(const net::RxFrame& frame) {
-  const auto owner = shared_.steering.owner_of(frame.bytes.bytes());
+  const auto owner = shared_.steering.owner_of(frame.bytes.bytes(), frame.link);
   if (!owner || *owner == options_.index) return false;
   rte_mbuf* copy = frame.bytes.size() <= mbuf_data_bytes ? buffers_.allocate_mbuf() : nullptr;
   if (copy == nullptr) {

@@ -122,10 +122,12 @@ class NodeReader {
   /// Asking for an offload that the device lacks would mean nothing, so there is no `on`.
   void read_offloads(Section& of_port, PortConfig& port) {
     if (!of_port.find("offloads").IsDefined()) return;
-    Section section(problems_, of_port.find("offloads"), of_port.path_of("offloads"), {"checksum", "tso"});
+    Section section(problems_, of_port.find("offloads"), of_port.path_of("offloads"),
+                    {"checksum", "tso", "rss"});
     static constexpr std::string_view words[] = {"auto", "off"};
     port.offloads.checksum = section.word("checksum", words).value_or(0) == 0;
     port.offloads.tso = section.word("tso", words).value_or(0) == 0;
+    port.offloads.rss = section.word("rss", words).value_or(0) == 0;
   }
 
   void read_port_name(Section& section, PortConfig& port) {

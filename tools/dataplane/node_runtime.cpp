@@ -80,6 +80,9 @@ std::expected<void, std::string> NodeRuntime::open_all() {
   huge_pages_ = started->huge_pages;
   clock_.emplace(timestamp_ticks_per_second());
   steering_.emplace(random_number(), worker_count());
+  do {
+    fill_random(rss_key_);
+  } while (!spreads_ports(rss_key_));
   if (auto opened = open_pools(); !opened) return opened;
   return open_ports();
 }
@@ -106,6 +109,7 @@ std::expected<void, std::string> NodeRuntime::open_ports() {
     options.queue_pairs_wanted = static_cast<std::uint16_t>(worker_count());
     options.descriptors = descriptors_per_queue;
     options.offloads = wanted.offloads;
+    options.rss_key = rss_key_;
     const bool has_ipv6 =
         std::ranges::any_of(wanted.addresses, [](const net::Prefix& own) { return !own.address.is_v4(); });
     options.receives_multicast = has_ipv6 || !wanted.kernel_interface.empty();
@@ -153,6 +157,7 @@ tcp::StackOptions NodeRuntime::stack_options() const {
 std::expected<void, std::string> NodeRuntime::run(const MakeWorkerParts& make_parts) {
   for (const auto& port : ports_) {
     if (auto started = port->start(); !started) return started;
+    steering_->add_link(port->rss());
   }
   for (const auto& side : kernel_sides_) {
     if (auto started = side->start(); !started) return started;

@@ -76,6 +76,7 @@ class NodeRuntime {
   bool running_ = false;
   std::optional<TscClock> clock_;
   std::optional<Steering> steering_;
+  RssPlan::Key rss_key_{};
   std::vector<BufferPool> pools_;  ///< by worker
   std::vector<std::unique_ptr<Port>> ports_;
   std::vector<std::unique_ptr<Port>>

@@ -1,5 +1,7 @@
 // DPDK itself, without huge pages and without a network card: a ring device hands what is sent straight back.
 // One EAL for the whole program: it can be started once in a process.
+#include <rte_dev.h>
+#include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
 #include <catch2/catch_test_macros.hpp>
@@ -10,6 +12,7 @@
 #include "dataplane/eal.h"
 #include "dataplane/mailbox.h"
 #include "dataplane/port.h"
+#include "dataplane/rss.h"
 #include "dataplane/tx_frame.h"
 
 using namespace byway;
@@ -204,6 +207,42 @@ TEST_CASE("a frame for a port to cut is given up whole when buffers run out on t
   held.clear();
   payload.clear();
   CHECK(pool().missing() == 0);
+}
+
+TEST_CASE("a device is believed to spread packets as it was told when it says so itself") {
+  REQUIRE(pool().raw() != nullptr);  // DPDK runs
+  REQUIRE(rte_dev_probe("net_null0") == 0);
+  std::uint16_t id = 0;
+  REQUIRE(rte_eth_dev_get_port_by_name("net_null0", &id) == 0);
+  rte_eth_dev_info device{};
+  REQUIRE(rte_eth_dev_info_get(id, &device) == 0);
+  rte_eth_conf configuration{};
+  configuration.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+  REQUIRE(rte_eth_dev_configure(id, 4, 4, &configuration) == 0);
+  RssPlan::Key key{};
+  for (std::size_t i = 0; i < key.size(); ++i) key[i] = static_cast<std::uint8_t>(i * 7 + 1);
+  if (device.hash_key_size == 0) device.hash_key_size = toeplitz_key_bytes;  // this driver does not say
+  const auto plan = plan_rss(device, 4, key);
+  REQUIRE(plan.has_value());
+  const auto before = apply_rss(id, *plan, device.hash_key_size);
+  REQUIRE_FALSE(before.has_value());
+  CHECK(before.error() == "it has another key than it was given");
+
+  rte_eth_rss_conf wanted{};
+  wanted.rss_key = key.data();
+  wanted.rss_key_len = device.hash_key_size;
+  wanted.rss_hf = RTE_ETH_RSS_IP;
+  REQUIRE(rte_eth_dev_rss_hash_update(id, &wanted) == 0);
+  CHECK(apply_rss(id, *plan, device.hash_key_size).error() == "it does not hash TCP ports");
+  wanted.rss_hf |= RTE_ETH_RSS_TCP;
+  REQUIRE(rte_eth_dev_rss_hash_update(id, &wanted) == 0);
+  CHECK(apply_rss(id, *plan, device.hash_key_size).has_value());
+  std::array<rte_eth_rss_reta_entry64, 2> table{};
+  for (rte_eth_rss_reta_entry64& group : table) group.mask = UINT64_MAX;
+  REQUIRE(device.reta_size == 128);
+  REQUIRE(rte_eth_dev_rss_reta_query(id, table.data(), device.reta_size) == 0);
+  for (std::uint16_t i = 0; i < device.reta_size; ++i) CHECK(table.at(i / 64).reta[i % 64] == i % 4);
+  rte_eth_dev_close(id);
 }
 
 TEST_CASE("a closed gate keeps the worker out") {

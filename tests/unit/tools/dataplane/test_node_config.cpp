@@ -125,6 +125,8 @@ TEST_CASE("offloads are on by themselves, and each can be switched off, not on")
   CHECK_FALSE(offloads_of("{checksum: off}").checksum);
   CHECK(offloads_of("{checksum: off, tso: auto}").tso);
   CHECK_FALSE(offloads_of("{tso: off}").tso);
+  CHECK(offloads_of("{tso: off}").rss);
+  CHECK_FALSE(offloads_of("{rss: off}").rss);
   CHECK(problem_of(replaced("mtu: 1400", "offloads: {tso: on}")) ==
         "5: ports[0].offloads.tso: `on` is unknown; auto or off is wanted");
   CHECK(problem_of(replaced("mtu: 1400", "offloads: {checksums: off}")) ==
