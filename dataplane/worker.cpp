@@ -78,11 +78,16 @@ void Worker::configure() {
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     const LinkSetup& link = shared_.links[i];
     Lane& lane = lanes_[i];
+    while (shared_.links[lane.device].port != link.port) ++lane.device;
+    lane.vlan = link.vlan;
+    if (link.vlan != net::vlan_none) lanes_[lane.device].has_tags = true;
     configure_lane(lane, *link.port);
+    lane.polls = lane.polls && lane.device == i;
     const Offloads& offloads = link.port->info().offloads;
     has_cutter_ = has_cutter_ || offloads.has_tso();
-    const auto index = host_.add_link(
-        {link.port->info().mac, link.port->info().mtu, offloads.tx_ip_checksum, offloads.tx_tcp_checksum});
+    const std::uint16_t mtu = link.mtu != 0 ? link.mtu : link.port->info().mtu;
+    const auto index =
+        host_.add_link({link.port->info().mac, mtu, offloads.tx_ip_checksum, offloads.tx_tcp_checksum});
     BYWAY_ASSERT(index && *index == i);  // the configuration's reader checks all of this
     if (link.kernel != nullptr) {
       lane.kernel = &kernel_lanes_.emplace_back();
@@ -151,12 +156,12 @@ std::uint32_t Worker::poll_ports(Instant now) {
     frames += count;
     if (capture_ != nullptr) [[unlikely]]
       show({burst.data(), count}, i, false);
-    receive({burst.data(), count}, static_cast<net::LinkIndex>(i), now);
+    receive({burst.data(), count}, i, now);
   }
   return frames;
 }
 
-void Worker::receive(std::span<rte_mbuf* const> frames, net::LinkIndex link, Instant now) {
+void Worker::receive(std::span<rte_mbuf* const> frames, std::size_t device, Instant now) {
   std::array<net::RxFrame, rx_burst_frames> own;
   std::size_t count = 0;
   for (rte_mbuf* frame : frames) rte_prefetch0(rte_pktmbuf_mtod(frame, void*));
@@ -165,6 +170,12 @@ void Worker::receive(std::span<rte_mbuf* const> frames, net::LinkIndex link, Ins
       counters_.worker.add(WorkerCounter::rx_multi_segment);
       rte_pktmbuf_free(frame);
       continue;
+    }
+    auto link = static_cast<net::LinkIndex>(device);
+    if (lanes_[device].has_tags) {
+      const auto found = take_tag(frame, device);
+      if (!found) continue;
+      link = *found;
     }
     if (shared_.steering.worker_count() > 1 && steer(frame, link)) continue;
     net::RxFrame& view = own[count++];
@@ -253,9 +264,10 @@ bool Worker::have_room_to_send() const {
 }
 
 bool Worker::transmit(net::LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload) {
-  Lane& lane = lanes_[link];
   const Rope data = std::move(payload);
-  const Offloads& offloads = lane.port->info().offloads;
+  const Offloads& offloads = lanes_[link].port->info().offloads;
+  TaggedHeader tagged;
+  header = with_tag(header, link, tagged);
   rte_mbuf* frame = build_tx_frame(buffers_, header, data, offloads.tx_chains);
   if (frame == nullptr) {
     counters_.worker.add(WorkerCounter::tx_no_buffer);
@@ -266,7 +278,7 @@ bool Worker::transmit(net::LinkIndex link, std::span<const std::uint8_t> header,
 }
 
 bool Worker::dispatch(net::LinkIndex link, rte_mbuf* frame) {
-  Lane& lane = lanes_[link];
+  Lane& lane = lanes_[lanes_[link].device];
   if (!lane.polls) {
     if (shared_.mailboxes[lane.owner]->push(frame, Errand::send, link)) return true;
     counters_.worker.add(WorkerCounter::steered_lost);
@@ -327,11 +339,12 @@ void Worker::set_capture(Capture* capture) {
 
 /// Frames as they come from a port, or as they are given to one for the first time. Not inlined: the loop
 /// keeps nothing of it but the branch.
-[[gnu::noinline]] void Worker::show(std::span<rte_mbuf* const> frames, std::size_t link, bool are_sent) {
-  const auto index = static_cast<net::LinkIndex>(link);
-  if (!capture_->wants(index, are_sent)) return;
+[[gnu::noinline]] void Worker::show(std::span<rte_mbuf* const> frames, std::size_t device, bool are_sent) {
   const Instant now = shared_.clock.now();  // a round may be 100 us old
   for (const rte_mbuf* frame : frames) {
+    auto index = static_cast<net::LinkIndex>(device);  // also of frames whose VLAN nobody has
+    if (lanes_[device].has_tags) index = link_of(frame, device).value_or(index);
+    if (!capture_->wants(index, are_sent)) continue;
     const std::uint32_t bytes = rte_pktmbuf_pkt_len(frame);
     const std::span<std::byte> scratch = capture_->scratch();
     const auto wanted = std::min(bytes, static_cast<std::uint32_t>(scratch.size()));
@@ -367,7 +380,7 @@ std::uint32_t Worker::take_mail(Instant now) {
         const Errand errand = Mailbox::errand_of(mail[i]);
         const net::LinkIndex link = Mailbox::link_of(mail[i]);
         if (errand == Errand::send) {
-          static_cast<void>(enqueue(lanes_[link], link, mail[i]));
+          static_cast<void>(enqueue(lanes_[lanes_[link].device], link, mail[i]));
           continue;
         }
         if (errand == Errand::kernel) {

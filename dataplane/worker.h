@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "dataplane/application.h"
@@ -17,6 +18,7 @@
 #include "dataplane/mailbox.h"
 #include "dataplane/net/host.h"
 #include "dataplane/net/path_mtu.h"
+#include "dataplane/net/vlan.h"
 #include "dataplane/port.h"
 #include "dataplane/round_budget.h"
 #include "dataplane/steering.h"
@@ -27,13 +29,17 @@
 
 namespace byway {
 
-/// A port with its addresses, as all workers see it. Position in the list: its link index.
+/// A port of node.yaml with its addresses, as all workers see it: a device, or a VLAN of one that others may
+/// share. Position in the list: its link index.
 struct LinkSetup {
-  Port* port = nullptr;
+  Port* port = nullptr;  ///< the device
   std::vector<net::Prefix> addresses;
   /// The kernel's interface of this port: what is not ours goes there, and what comes from there is sent. Or
   /// nullptr: the kernel has no part in it.
   Port* kernel = nullptr;
+  std::string name{};
+  std::uint16_t vlan = net::vlan_none;
+  std::uint16_t mtu = 0;  ///< 0: the device's
 };
 
 struct StaticRoute {
@@ -123,6 +129,9 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   struct Lane {
     Port* port = nullptr;
     std::uint16_t queue = 0;
+    std::size_t device = 0;  ///< the lane that sends and receives for this one; itself but for VLANs
+    std::uint16_t vlan = net::vlan_none;
+    bool has_tags = false;         ///< of a lane that receives: a VLAN is among those that it does it for
     bool polls = false;            ///< it has a queue pair of this port
     bool is_open = false;          ///< in this round
     std::uint32_t owner = 0;       ///< if it polls not: the worker that sends its frames
@@ -156,7 +165,7 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   void check_drain(Instant now);
   void wait(bool found_work, Instant now);
 
-  void receive(std::span<rte_mbuf* const> frames, net::LinkIndex link, Instant now);
+  void receive(std::span<rte_mbuf* const> frames, std::size_t device, Instant now);
   void hand_up(std::span<net::RxFrame> frames, Instant now);
   void take_reassembled(Instant now);
   [[nodiscard]] bool hand_over(const net::RxFrame& frame);
@@ -164,6 +173,16 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   /// Hands a frame that is another worker's over. True: it has gone.
   [[nodiscard]] bool steer(rte_mbuf* frame, net::LinkIndex link);
   void share_with_all(rte_mbuf* frame, net::LinkIndex link);
+  using TaggedHeader = std::array<std::uint8_t, net::frame_header_bytes_max + net::vlan_tag_bytes>;
+  /// `header`, or what it is with the tag of the link's VLAN, in `place`.
+  [[nodiscard]] std::span<const std::uint8_t> with_tag(std::span<const std::uint8_t> header,
+                                                       net::LinkIndex link, TaggedHeader& place) const {
+    const std::uint16_t vlan = lanes_[link].vlan;
+    if (vlan == net::vlan_none) [[likely]]
+      return header;
+    BYWAY_ASSERT(header.size() <= net::frame_header_bytes_max);
+    return {place.data(), net::write_tagged(header, vlan, place)};
+  }
   [[nodiscard]] bool dispatch(net::LinkIndex link, rte_mbuf* frame);
   [[nodiscard]] bool enqueue(Lane& lane, net::LinkIndex link, rte_mbuf* frame);
   void prepare(Lane& lane);
@@ -173,7 +192,10 @@ class Worker final : private net::FrameSink, private tcp::RouteSource {
   void give_to_kernel(KernelLane& kernel, rte_mbuf* frame);
   void queue_for_kernel(KernelLane& kernel, rte_mbuf* frame);
   void end_kernel();
-  void show(std::span<rte_mbuf* const> frames, std::size_t link, bool are_sent);
+  /// `device`: the lane that they come by, or leave by.
+  void show(std::span<rte_mbuf* const> frames, std::size_t device, bool are_sent);
+  [[nodiscard]] std::optional<net::LinkIndex> link_of(const rte_mbuf* frame, std::size_t device) const;
+  [[nodiscard]] std::optional<net::LinkIndex> take_tag(rte_mbuf* frame, std::size_t device);
   [[nodiscard]] bool have_room_to_send() const;
   void end(Instant now);
 

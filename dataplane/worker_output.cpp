@@ -42,6 +42,7 @@ const Offloads* Worker::cutter_of(const tcp::SegmentOut& segment) const {
   const bool is_v4 = segment.remote.is_v4();
   if (!(is_v4 ? offloads.tso_ipv4 : offloads.tso_ipv6)) return nullptr;
   const std::size_t bytes = net::ethernet_header_bytes +
+                            (lanes_[*link].vlan != net::vlan_none ? net::vlan_tag_bytes : 0) +
                             (is_v4 ? net::ipv4_header_bytes : net::ipv6_header_bytes) + segment.header_bytes +
                             segment.payload.size();
   return offloads.tso_frame_bytes_max == 0 || bytes <= offloads.tso_frame_bytes_max ? &offloads : nullptr;
@@ -51,6 +52,8 @@ bool Worker::transmit_segments(net::LinkIndex link, std::span<const std::uint8_t
                                std::uint16_t segment_bytes) {
   const Rope data = std::move(payload);
   const Offloads& offloads = lanes_[link].port->info().offloads;
+  TaggedHeader tagged;
+  header = with_tag(header, link, tagged);
   rte_mbuf* frame = build_tx_segments(buffers_, header, data, segment_bytes, offloads.tx_chains);
   if (frame == nullptr) {
     counters_.worker.add(WorkerCounter::tx_no_buffer);

@@ -1,4 +1,5 @@
-// Ethernet II (IEEE 802.3): the 14 bytes before each packet. Tagged frames are another type to this layer.
+// Ethernet II (IEEE 802.3): the 14 bytes before each packet. Tagged frames are another type to this layer
+// (vlan.h).
 #pragma once
 
 #include <cstdint>

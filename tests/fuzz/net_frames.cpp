@@ -4,8 +4,9 @@
 // Input: a control byte and a length byte before each frame. The control byte's lowest bit chooses the port,
 // its bit 1 whether the frame is only observed, bit 2 whether checksums count as verified, bit 3 lets time
 // pass, bit 4 sends a packet of our own, bit 5 puts right checksums into the frame (so that the fuzzer gets
-// past them), bit 6 says that the bytes are not a frame but what follows an IPv6 header: the first of them is
-// the number of the next header, the second chooses addresses and hop limit.
+// past them), bit 7 takes an 802.1Q tag out of it and chooses the port by that, bit 6 says that the bytes are
+// not a frame but what follows an IPv6 header: the first of them is the number of the next header, the second
+// chooses addresses and hop limit.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -17,6 +18,7 @@
 #include "dataplane/net/host.h"
 #include "dataplane/net/icmpv6.h"
 #include "dataplane/net/ipv6_address.h"
+#include "dataplane/net/vlan.h"
 
 namespace {
 
@@ -32,6 +34,7 @@ constexpr std::uint8_t passes_time = 8;
 constexpr std::uint8_t sends = 16;
 constexpr std::uint8_t fixes_checksums = 32;
 constexpr std::uint8_t is_behind_ipv6 = 64;
+constexpr std::uint8_t is_tagged = 128;
 
 /// 2001:db8:0:`network`::`host`.
 constexpr IpAddress ipv6_of(std::uint8_t network, std::uint8_t host) {
@@ -123,10 +126,20 @@ class Checker final : public FrameSink {
     FrameView view;
     require(parse_frame(frame, view) == DropReason::none);
     require(view.ethernet.source == own_mac);
+    check_tag(header);
     return true;
   }
 
  private:
+  /// What is sent with a tag is, without it, what it was.
+  static void check_tag(std::span<const std::uint8_t> header) {
+    std::vector<std::uint8_t> tagged(header.size() + vlan_tag_bytes);
+    require(write_tagged(header, vlan_max, tagged) == tagged.size());
+    require(has_vlan_tag(tagged) && vlan_of(tagged) == vlan_max);
+    remove_vlan_tag(tagged.data());
+    require(std::equal(header.begin(), header.end(), tagged.begin() + vlan_tag_bytes, tagged.end()));
+  }
+
   HeapProvider& heap_;
 };
 
@@ -171,10 +184,16 @@ struct World {
     std::vector<std::uint8_t> whole = (control & is_behind_ipv6) != 0
                                           ? behind_ipv6(bytes)
                                           : std::vector<std::uint8_t>(bytes.begin(), bytes.end());
+    LinkIndex link = control & 1;
+    if ((control & is_tagged) != 0 && has_vlan_tag(whole)) {
+      link = vlan_of(whole) & 1;
+      remove_vlan_tag(whole.data());
+      whole.erase(whole.begin(), whole.begin() + vlan_tag_bytes);
+    }
     if ((control & fixes_checksums) != 0) fix_checksums(whole);
     RxFrame frame;
     frame.bytes = heap.copy(whole);
-    frame.link = control & 1;
+    frame.link = link;
     frame.observe_only = (control & is_observed) != 0;
     frame.ip_checksum_verified = frame.transport_checksum_verified = (control & is_verified) != 0;
     if ((control & passes_time) != 0) now = now + Nanoseconds(400ms) * control;

@@ -14,14 +14,15 @@ std::string percent(const Json& worker, const char* name) {
 
 void print_ports(const Json& ports) {
   if (ports.empty()) return;
-  Table table({"PORT", "DRIVER", "LINK", "MTU", "QUEUES", "OFFLOADS"});
+  Table table({"PORT", "DRIVER", "VLAN", "LINK", "MTU", "QUEUES", "OFFLOADS"});
   for (const Json& port : ports) {
     std::string offloads;
     for (const Json& name : port.value("offloads", Json::array())) {
       if (name.is_string()) offloads += (offloads.empty() ? "" : " ") + name.get<std::string>();
     }
-    table.add({text_at(port, "name"), text_at(port, "driver"), port.value("isUp", false) ? "up" : "down",
-               text_at(port, "mtu"), text_at(port, "queuePairs"), offloads.empty() ? "none" : offloads});
+    table.add({text_at(port, "name"), text_at(port, "driver"), text_at(port, "vlan"),
+               port.value("isUp", false) ? "up" : "down", text_at(port, "mtu"), text_at(port, "queuePairs"),
+               offloads.empty() ? "none" : offloads});
   }
   fmt::print("\n{}", table.text());
 }

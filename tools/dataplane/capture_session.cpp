@@ -28,8 +28,8 @@ std::expected<std::uint32_t, std::string> links_of(const shm::CaptureRequest& re
                                                    const NodeRuntime& runtime) {
   std::uint32_t links = 0;
   std::string names;
-  for (std::size_t i = 0; i < runtime.ports().size(); ++i) {
-    const std::string& name = runtime.ports()[i]->name();
+  for (std::size_t i = 0; i < runtime.links().size(); ++i) {
+    const std::string& name = runtime.links()[i].name;
     if (request.port.empty() || request.port == name) links |= 1U << i;
     names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
   }
@@ -80,11 +80,11 @@ CaptureSession::CaptureSession(NodeRuntime& runtime, WorkerJobs& jobs, shm::Chan
       server_(server),
       request_(std::move(request)),
       owner_(ticket.peer_serial),
-      interfaces_(runtime.ports().size()) {
+      interfaces_(runtime.links().size()) {
   for (std::uint32_t i = 0; i < runtime.worker_count(); ++i) {
     captures_.push_back(std::make_unique<Capture>(request_, links));
   }
-  for (std::uint32_t link = 0; link < runtime.ports().size(); ++link) {
+  for (std::uint32_t link = 0; link < runtime.links().size(); ++link) {
     if ((links >> link & 1U) == 0) continue;
     interfaces_[link] = static_cast<std::uint32_t>(links_.size());
     links_.push_back(link);
@@ -164,8 +164,9 @@ void CaptureSession::begin_file() {
   has_begun_ = true;
   pcapng::append_section(piece_, "byway-dataplane " BYWAY_VERSION);
   for (const std::uint32_t link : links_) {
-    const Port& port = *runtime_.ports()[link];
-    pcapng::append_interface(piece_, {port.name(), port.info().driver, port.info().mac, request_.snaplen});
+    const LinkSetup& port = runtime_.links()[link];
+    const PortInfo& info = port.port->info();
+    pcapng::append_interface(piece_, {port.name, info.driver, info.mac, request_.snaplen});
   }
   bytes_ = piece_.size() + pcapng::statistics_block_bytes * links_.size();
 }

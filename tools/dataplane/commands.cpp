@@ -16,15 +16,16 @@ namespace {
 /// What each port does by itself; names are plain (node_config.cpp), so nothing has to be escaped.
 std::string port_list(const NodeRuntime& runtime) {
   std::string list;
-  for (const auto& port : runtime.ports()) {
-    const PortInfo& info = port->info();
+  for (const LinkSetup& link : runtime.links()) {
+    const PortInfo& info = link.port->info();
     std::string offloads;
     for (const std::string& name : names_of(info.offloads))
       offloads += fmt::format(R"({}"{}")", offloads.empty() ? "" : ",", name);
+    const std::string vlan = link.vlan != net::vlan_none ? fmt::format(R"("vlan":{},)", link.vlan) : "";
     list +=
-        fmt::format(R"({}{{"name":"{}","driver":"{}","mtu":{},"queuePairs":{},"isUp":{},"offloads":[{}]}})",
-                    list.empty() ? "" : ",", port->name(), info.driver, info.mtu, info.queue_pairs,
-                    port->is_link_up(), offloads);
+        fmt::format(R"({}{{"name":"{}","driver":"{}",{}"mtu":{},"queuePairs":{},"isUp":{},"offloads":[{}]}})",
+                    list.empty() ? "" : ",", link.name, info.driver, vlan, link.mtu, info.queue_pairs,
+                    link.port->is_link_up(), offloads);
   }
   return list;
 }

@@ -75,12 +75,13 @@ std::expected<void, std::string> Gateway::start_all() {
       std::ranges::any_of(config_.ports, [](const PortConfig& port) { return is_af_xdp(port.device); });
   if (auto dropped = drop_privileges(with_af_xdp); !dropped) return dropped;
 
-  for (const auto& port : runtime_->ports()) {
-    const PortInfo& info = port->info();
+  for (const LinkSetup& link : runtime_->links()) {
+    const PortInfo& info = link.port->info();
     const std::string offloads = fmt::format("{}", fmt::join(names_of(info.offloads), " "));
-    log("port {}: {}, MTU {}, {} queue pair{}, offloads {}{}", port->name(), info.driver, info.mtu,
+    const std::string vlan = link.vlan != net::vlan_none ? fmt::format(", VLAN {}", link.vlan) : "";
+    log("port {}: {}{}, MTU {}, {} queue pair{}, offloads {}{}", link.name, info.driver, vlan, link.mtu,
         info.queue_pairs, info.queue_pairs == 1 ? "" : "s", offloads.empty() ? "none" : offloads,
-        port->is_link_up() ? "" : ", link down");
+        link.port->is_link_up() ? "" : ", link down");
   }
   for (const PortConfig& port : config_.ports) {
     if (!port.kernel_interface.empty())

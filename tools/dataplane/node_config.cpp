@@ -59,10 +59,13 @@ class NodeReader {
   void read_ports() {
     if (!root_.require("ports", "a list with at least one port")) return;
     root_.list("ports", 1, net::links_max, [this](const YAML::Node& node, const std::string& path) {
-      Section section(problems_, node, path, {"name", "device", "addresses", "mtu", "offloads", "kernel"});
+      Section section(problems_, node, path,
+                      {"name", "device", "vlan", "addresses", "mtu", "offloads", "kernel"});
       PortConfig port;
       if (section.require("name", "what this port is called in messages and metrics"))
         read_port_name(section, port);
+      port.vlan = static_cast<std::uint16_t>(
+          section.number("vlan", net::vlan_min, net::vlan_max).value_or(net::vlan_none));
       if (section.require("device",
                           "a PCI address such as 0000:00:05.0, or a virtual device such as "
                           "net_af_packet0,iface=eth1")) {
@@ -80,6 +83,8 @@ class NodeReader {
       }
       read_offloads(section, port);
       if (section.find("kernel").IsDefined()) read_kernel_side(section.find("kernel"), path, port);
+      if (port.vlan != net::vlan_none && section.find("kernel").IsDefined())
+        section.report("kernel", "is for ports without a `vlan`: what the kernel sends has no tag");
       config_.ports.push_back(std::move(port));
     });
     check_kernel_interfaces();
@@ -151,13 +156,27 @@ class NodeReader {
     if (!device) return;
     if (const std::string reason = why_no_device(*device); !reason.empty()) section.report("device", reason);
     for (const PortConfig& other : config_.ports) {
-      if (device_name(other.device) == device_name(*device)) {
-        section.report("device", fmt::format("{} is the device of port `{}` already; number virtual devices "
-                                             "net_af_packet0, net_af_packet1, ...",
-                                             device_name(*device), other.name));
-      }
+      if (device_name(other.device) == device_name(*device)) check_sharing(section, *device, port, other);
     }
     port.device = *device;
+  }
+
+  /// Two ports on one device are told apart by their VLANs.
+  void check_sharing(Section& section, const std::string& device, const PortConfig& port,
+                     const PortConfig& other) {
+    const std::string name = device_name(device);
+    if (port.vlan == net::vlan_none && other.vlan == net::vlan_none) {
+      section.report("device",
+                     fmt::format("{} is the device of port `{}` already; number virtual devices "
+                                 "net_af_packet0, net_af_packet1, ..., or give ports that share one "
+                                 "different `vlan`s",
+                                 name, other.name));
+    } else if (port.vlan == other.vlan) {
+      section.report("vlan", fmt::format("VLAN {} of {} is port `{}` already", port.vlan, name, other.name));
+    } else if (device != other.device) {
+      section.report("device", fmt::format("port `{}` shares {} and says `{}`: the same is wanted",
+                                           other.name, name, other.device));
+    }
   }
 
   void read_address(const YAML::Node& node, const std::string& path, PortConfig& port) {

@@ -12,6 +12,7 @@
 #include "dataplane/eal.h"
 #include "dataplane/idle.h"
 #include "dataplane/net/host.h"
+#include "dataplane/net/vlan.h"
 #include "dataplane/offloads.h"
 #include "dataplane/tcp/options.h"
 #include "tools/dataplane/yaml_section.h"
@@ -51,6 +52,7 @@ struct PortConfig {
   std::string name;
   std::string device;
   std::vector<net::Prefix> addresses;
+  std::uint16_t vlan = net::vlan_none;
   std::uint16_t mtu = 0;  ///< 0: the device's own
   OffloadOptions offloads;
   std::string kernel_interface;  ///< what the kernel sees of this port (docs/kernel_path.md); empty: nothing

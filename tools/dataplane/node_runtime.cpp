@@ -73,7 +73,9 @@ std::expected<void, std::string> NodeRuntime::open_all() {
   options.memory_mib = pool_mib(config_);
   options.huge_pages = config_.hugepages;
   for (const PortConfig& port : config_.ports) {
-    if (is_pci_address(port.device)) options.pci_devices.push_back(port.device);
+    if (is_pci_address(port.device) &&
+        std::ranges::find(options.pci_devices, port.device) == options.pci_devices.end())
+      options.pci_devices.push_back(port.device);
   }
   const auto started = start_eal(options);
   if (!started) return std::unexpected(started.error());
@@ -97,39 +99,66 @@ std::expected<void, std::string> NodeRuntime::open_pools() {
   return {};
 }
 
-std::expected<void, std::string> NodeRuntime::open_ports() {
+std::vector<rte_mempool*> NodeRuntime::raw_pools() const {
   std::vector<rte_mempool*> raw;
   for (const BufferPool& pool : pools_) raw.push_back(pool.raw());
+  return raw;
+}
+
+/// The device of `first` and of the ports that share it.
+std::expected<Port*, std::string> NodeRuntime::open_device(const PortConfig& first) {
+  PortOptions options;
+  options.name = first.name;
+  options.device = first.device;
+  options.queue_pairs_wanted = static_cast<std::uint16_t>(worker_count());
+  options.descriptors = descriptors_per_queue;
+  options.rss_key = rss_key_;
+  for (const PortConfig& port : config_.ports) {
+    if (port.device != first.device) continue;
+    options.mtu = std::max(options.mtu, port.mtu);
+    options.receives_multicast =
+        options.receives_multicast || !port.kernel_interface.empty() ||
+        std::ranges::any_of(port.addresses, [](const net::Prefix& own) { return !own.address.is_v4(); });
+    options.offloads.checksum = options.offloads.checksum && port.offloads.checksum;
+    options.offloads.tso = options.offloads.tso && port.offloads.tso;
+    // Where cards look for addresses behind a tag is their own matter.
+    options.offloads.rss = options.offloads.rss && port.offloads.rss && port.vlan == net::vlan_none;
+  }
+  auto port = Port::open(options, raw_pools());
+  if (!port) return std::unexpected(port.error());
+  ports_.push_back(std::move(*port));
+  return ports_.back().get();
+}
+
+std::expected<void, std::string> NodeRuntime::open_ports() {
   shared_.emplace(*clock_, *steering_);
   for (const PortConfig& wanted : config_.ports) {
-    PortOptions options;
-    options.name = wanted.name;
-    options.device = wanted.device;
-    options.mtu = wanted.mtu;
-    options.queue_pairs_wanted = static_cast<std::uint16_t>(worker_count());
-    options.descriptors = descriptors_per_queue;
-    options.offloads = wanted.offloads;
-    options.rss_key = rss_key_;
+    const auto sharing = std::ranges::find(config_.ports, wanted.device, &PortConfig::device);
+    const auto at = static_cast<std::size_t>(sharing - config_.ports.begin());
+    LinkSetup link{nullptr, wanted.addresses, nullptr, wanted.name, wanted.vlan, wanted.mtu};
+    if (at < shared_->links.size()) {
+      link.port = shared_->links[at].port;
+    } else {
+      const auto opened = open_device(wanted);
+      if (!opened) return std::unexpected(opened.error());
+      link.port = *opened;
+    }
+    if (link.mtu == 0) link.mtu = link.port->info().mtu;
     const bool has_ipv6 =
         std::ranges::any_of(wanted.addresses, [](const net::Prefix& own) { return !own.address.is_v4(); });
-    options.receives_multicast = has_ipv6 || !wanted.kernel_interface.empty();
-    auto port = Port::open(options, raw);
-    if (!port) return std::unexpected(port.error());
-    ports_.push_back(std::move(*port));
-    const std::uint16_t mtu = ports_.back()->info().mtu;
-    if (has_ipv6 && mtu < net::ipv6_mtu_min) {
+    if (has_ipv6 && link.mtu < net::ipv6_mtu_min) {
       return std::unexpected(fmt::format("port {}: its MTU is {}, and IPv6 needs at least {}", wanted.name,
-                                         mtu, net::ipv6_mtu_min));
+                                         link.mtu, net::ipv6_mtu_min));
     }
-    Port* kernel = nullptr;
     if (!wanted.kernel_interface.empty()) {
-      auto side = Port::open(
-          kernel_side_of(wanted, ports_.back()->info(), kernel_sides_.size(), worker_count()), raw);
+      PortInfo port = link.port->info();
+      port.mtu = link.mtu;
+      auto side = Port::open(kernel_side_of(wanted, port, kernel_sides_.size(), worker_count()), raw_pools());
       if (!side) return std::unexpected(side.error());
       kernel_sides_.push_back(std::move(*side));
-      kernel = kernel_sides_.back().get();
+      link.kernel = kernel_sides_.back().get();
     }
-    shared_->links.push_back({ports_.back().get(), wanted.addresses, kernel});
+    shared_->links.push_back(std::move(link));
   }
   for (const RouteConfig& route : config_.routes)
     shared_->routes.push_back({route.to, route.via, route.port});
@@ -157,8 +186,8 @@ tcp::StackOptions NodeRuntime::stack_options() const {
 std::expected<void, std::string> NodeRuntime::run(const MakeWorkerParts& make_parts) {
   for (const auto& port : ports_) {
     if (auto started = port->start(); !started) return started;
-    steering_->add_link(port->rss());
   }
+  for (const LinkSetup& link : shared_->links) steering_->add_link(link.port->rss());
   for (const auto& side : kernel_sides_) {
     if (auto started = side->start(); !started) return started;
   }
@@ -194,7 +223,7 @@ void NodeRuntime::tick(const std::function<void(const std::string&)>& log) {
     std::array<char, net::address_text_max> text;
     const std::size_t size = net::write_address(duplicate.address, text.data());
     log(fmt::format("port {}: {} belongs to another station there and is not used",
-                    ports_[duplicate.link]->name(), std::string_view(text.data(), size)));
+                    shared_->links[duplicate.link].name, std::string_view(text.data(), size)));
   }
 }
 

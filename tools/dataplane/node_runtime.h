@@ -61,13 +61,16 @@ class NodeRuntime {
   [[nodiscard]] std::uint32_t connections_max() const { return config_.connections; }
   [[nodiscard]] Worker& worker(std::uint32_t index) { return *workers_[index]; }
   [[nodiscard]] Mailbox& mailbox(std::uint32_t index) { return *shared_->mailboxes[index]; }
-  [[nodiscard]] const std::vector<std::unique_ptr<Port>>& ports() const { return ports_; }
+  /// The ports of node.yaml, by link index, with their devices.
+  [[nodiscard]] const std::vector<LinkSetup>& links() const { return shared_->links; }
 
  private:
   explicit NodeRuntime(NodeConfig config) : config_(std::move(config)) {}
   [[nodiscard]] std::expected<void, std::string> open_all();
   [[nodiscard]] std::expected<void, std::string> open_pools();
   [[nodiscard]] std::expected<void, std::string> open_ports();
+  [[nodiscard]] std::vector<rte_mempool*> raw_pools() const;
+  [[nodiscard]] std::expected<Port*, std::string> open_device(const PortConfig& first);
   [[nodiscard]] tcp::StackOptions stack_options() const;
 
   NodeConfig config_;
@@ -77,8 +80,8 @@ class NodeRuntime {
   std::optional<TscClock> clock_;
   std::optional<Steering> steering_;
   RssPlan::Key rss_key_{};
-  std::vector<BufferPool> pools_;  ///< by worker
-  std::vector<std::unique_ptr<Port>> ports_;
+  std::vector<BufferPool> pools_;             ///< by worker
+  std::vector<std::unique_ptr<Port>> ports_;  ///< devices
   std::vector<std::unique_ptr<Port>>
       kernel_sides_;  ///< interfaces of the kernel, of those ports that have one
   std::optional<WorkerShared> shared_;

@@ -133,6 +133,33 @@ TEST_CASE("offloads are on by themselves, and each can be switched off, not on")
         "5: ports[0].offloads: there is no key `checksums`; did you mean `checksum`?");
 }
 
+TEST_CASE("ports share a device if their VLANs tell them apart") {
+  const auto two = [](const std::string& first, const std::string& second) {
+    return "ports:\n"
+           "  - {name: a, addresses: [10.0.0.1/24], device: 'net_af_packet0,iface=eth1'" +
+           first + "}\n  - {name: b, addresses: [10.1.0.1/24], " + second + "}\n";
+  };
+  const std::string same = "device: 'net_af_packet0,iface=eth1'";
+  const auto config = parse_node_config(two(", vlan: 100", same + ", vlan: 4094"));
+  REQUIRE(config.has_value());
+  CHECK(config->ports[0].vlan == 100);
+  CHECK(config->ports[1].vlan == 4094);
+  CHECK(parse_node_config(two("", same + ", vlan: 1")).has_value());
+  CHECK(parse_node_config(two(", vlan: 1", same)).has_value());
+
+  CHECK(mentions(problem_of(two("", same)), "net_af_packet0 is the device of port `a` already"));
+  CHECK(mentions(problem_of(two(", vlan: 7", same + ", vlan: 7")),
+                 "3: ports[1].vlan: VLAN 7 of net_af_packet0 is port `a` already"));
+  CHECK(mentions(problem_of(two(", vlan: 7", "device: 'net_af_packet0,iface=eth2', vlan: 8")),
+                 "port `a` shares net_af_packet0 and says `net_af_packet0,iface=eth1`: the same is wanted"));
+  CHECK(
+      mentions(problem_of(two(", vlan: 0", same)), "ports[0].vlan: 0 is out of range; 1 to 4094 is wanted"));
+  CHECK(mentions(problem_of(two(", vlan: 4095", same)), "4095 is out of range"));
+  CHECK(mentions(problem_of(two(", vlan: 5, kernel: {interface: byway0}", same)),
+                 "2: ports[0].kernel: is for ports without a `vlan`"));
+  CHECK(parse_node_config(two(", kernel: {interface: byway0}", same + ", vlan: 5")).has_value());
+}
+
 TEST_CASE("unknown keys are named with the nearest one that exists") {
   CHECK(problem_of(replaced("mtu:", "mtuu:")) == "5: ports[0]: there is no key `mtuu`; did you mean `mtu`?");
   CHECK(problem_of(replaced("poll: busy", "pole: busy")) ==
