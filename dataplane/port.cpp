@@ -253,6 +253,13 @@ bool Port::is_link_up() const {
   return started_ && rte_eth_link_get_nowait(id_, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 }
 
+std::optional<PortStatistics> Port::statistics() const {
+  rte_eth_stats counted{};
+  if (rte_eth_stats_get(id_, &counted) != 0) return std::nullopt;
+  return PortStatistics{counted.ipackets,  counted.ibytes,   counted.imissed, counted.ierrors,
+                        counted.rx_nombuf, counted.opackets, counted.obytes,  counted.oerrors};
+}
+
 bool Port::retry_link() {
   if (!info_.reconnects) return false;
   if (is_link_up()) {

@@ -50,6 +50,18 @@ struct PortInfo {
   bool reconnects = false;  ///< memif client: must be started anew to connect
 };
 
+/// What the device has counted, since it began or was reset last.
+struct PortStatistics {
+  std::uint64_t rx_frames = 0;
+  std::uint64_t rx_bytes = 0;
+  std::uint64_t rx_missed = 0;     ///< its queue was full
+  std::uint64_t rx_errors = 0;     ///< damaged
+  std::uint64_t rx_no_buffer = 0;  ///< no packet buffer was free
+  std::uint64_t tx_frames = 0;
+  std::uint64_t tx_bytes = 0;
+  std::uint64_t tx_errors = 0;
+};
+
 /// A PCI address, as against the arguments of a virtual device.
 [[nodiscard]] bool is_pci_address(const std::string& device);
 /// Its driver leaves the receive buffers that the kernel holds in the kernel, and needs CAP_NET_ADMIN to be
@@ -75,6 +87,10 @@ class Port {
   [[nodiscard]] std::expected<void, std::string> start();
   void stop();
   [[nodiscard]] bool is_link_up() const;
+
+  /// Main thread: may ask the system, or the device's registers, for as long as 100 us. nullopt: it does not
+  /// count.
+  [[nodiscard]] std::optional<PortStatistics> statistics() const;
 
   /// Main thread, a few times a second: connects a memif client again whose server has come. Does nothing
   /// else. True: the port was down and is up now.

@@ -64,6 +64,11 @@ std::string prometheus_text(const shm::CounterReader& counters) {
       add_histogram(out, family, name.labels, counters.histogram(metric));
       continue;
     }
+    // What the main thread reads of ports is no worker's.
+    if (family.starts_with("byway_port_")) {
+      out += fmt::format("{}{{{}}} {}\n", family, name.labels, counters.sum(metric));
+      continue;
+    }
     for (std::uint32_t worker = 0; worker < counters.worker_count(); ++worker) {
       const std::uint64_t value = counters.value(metric, worker);
       const std::string labels = joined(name.labels, fmt::format("worker=\"{}\"", worker));

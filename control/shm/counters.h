@@ -12,8 +12,9 @@
 //   + stride       worker 1 ...
 //
 // Cells are addressed by index: metrics in the order of the list, a counter or gauge takes one cell, a
-// histogram histogram_cell_count. One writer a block (its worker), relaxed loads and stores, readers sum. A
-// name may end in labels in Prometheus notation, as in http_responses_total{class="2xx"}.
+// histogram histogram_cell_count. One writer a cell (the block's worker; of those of ports the main thread,
+// in the first block), relaxed loads and stores, readers sum. A name may end in labels in Prometheus
+// notation, as in http_responses_total{class="2xx"}.
 #pragma once
 
 #include <cstdint>

@@ -123,6 +123,22 @@ def test_the_same_over_ipv6(bed):
         bed.publish(SET)
 
 
+def test_what_a_port_has_counted_stays_when_its_peer_goes(bed):
+    def of_port(name):
+        return int(bed.publish(SET, metric=f'byway_port_{name}{{port="client"}}').split()[-1])
+
+    bed.start_origin()
+    seen = of_port("rx_frames_total")
+    for _ in range(2):
+        bed.start_client(PATIENCE_SECONDS, bed.directory / "unused.json")
+        wait_until(lambda least=seen: of_port("rx_frames_total") > least + 1000, "frames are counted")
+        assert of_port("link_up") == 1
+        bed.kill("client")
+        seen = of_port("rx_frames_total")
+        wait_until(lambda: of_port("link_up") == 0, "the peer's end is seen")
+        assert of_port("rx_frames_total") >= seen  # the driver itself is at 0 now
+
+
 def test_peers_that_die_under_load_do_not_take_the_data_plane_along(bed):
     bed.start_origin()
     moments = random.Random(1)

@@ -141,6 +141,22 @@ def test_workers_names_the_vlan_of_each_port(bed):
     assert "port services: net_af_packet, VLAN 200, MTU 1500" in bed.processes.log_tail("dataplane")
 
 
+def test_what_the_device_counts_is_a_metric_under_the_name_of_its_first_port(bed):
+    def of_device(name):
+        status, text = bed.api("GET", "/metrics")
+        assert status == 200, text
+        assert 'port="services"' not in text
+        return int(re.search(rf'^byway_port_{name}{{port="client"}} (\d+)$', text, re.MULTILINE).group(1))
+
+    assert of_device("link_up") == 1
+    before = {name: of_device(f"{name}_total") for name in ("rx_frames", "tx_frames", "rx_bytes", "tx_bytes")}
+    bed.curl("/bytes/1000000", "-o", "/dev/null", "--fail")
+    wait_until(lambda: of_device("tx_bytes_total") >= before["tx_bytes"] + 1000000, "bytes sent are counted")
+    wait_until(lambda: of_device("rx_bytes_total") >= before["rx_bytes"] + 1000000, "bytes received are counted")
+    for name in ("rx_frames", "tx_frames"):
+        assert of_device(f"{name}_total") >= before[name] + 1000000 // 1448, name
+
+
 def test_nothing_but_the_ports_vlans_has_come_by_the_trunk(bed):
     seen = bed.stop_switch()
     assert set(seen) == {"100", "200"} and all(count > 100 for count in seen.values()), seen

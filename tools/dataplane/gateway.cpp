@@ -22,8 +22,20 @@ namespace {
 
 /// Longest pause of the main thread: ports are looked after and sets freed at least so often.
 constexpr int turn_ms_max = 100;
+/// Between two looks at what devices count.
+constexpr Nanoseconds ports_read_interval = 1s;
 /// While workers answer a command.
 constexpr int turn_ms_waiting = 1;
+
+/// The first port of each device, in their order: what its metrics are called by.
+std::vector<std::string> device_port_names(const NodeConfig& config) {
+  std::vector<std::string> names;
+  for (const PortConfig& port : config.ports) {
+    const auto first = std::ranges::find(config.ports, port.device, &PortConfig::device);
+    if (&*first == &port) names.push_back(port.name);
+  }
+  return names;
+}
 
 }  // namespace
 
@@ -53,10 +65,14 @@ std::expected<std::unique_ptr<Gateway>, std::string> Gateway::start(const NodeCo
 std::expected<void, std::string> Gateway::start_all() {
   if (auto made = make_runtime_dir(); !made) return made;
   const auto worker_count = static_cast<std::uint32_t>(config_.cores.size());
-  auto regions =
-      shm::DataPlaneRegions::create({.worker_count = worker_count}, metric_descriptions(), random_number());
+  port_metrics_.emplace(device_port_names(config_));
+  std::vector<shm::MetricDescription> metrics(metric_descriptions().begin(), metric_descriptions().end());
+  const auto first_of_ports = static_cast<std::uint32_t>(metrics.size());
+  std::ranges::copy(port_metrics_->descriptions(), std::back_inserter(metrics));
+  auto regions = shm::DataPlaneRegions::create({.worker_count = worker_count}, metrics, random_number());
   if (!regions) return std::unexpected(regions.error());
   regions_.emplace(std::move(*regions));
+  port_metrics_->attach(regions_->counters, first_of_ports);
   publication_.emplace(*regions_->control.page);
 
   auto runtime = NodeRuntime::open(config_);
@@ -177,7 +193,18 @@ void Gateway::turn(SignalSource& signals) {
   server_->on_tick(now_ns());
   commands_->tick();
   runtime_->tick(log_line);
+  read_ports();
   if (const auto written = installer_->on_tick(); !written) log("the last good set: {}", written.error());
+}
+
+void Gateway::read_ports() {
+  if (runtime_->now() < ports_read_at_ + ports_read_interval) return;
+  ports_read_at_ = runtime_->now();
+  const auto& devices = runtime_->devices();
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    if (const auto statistics = devices[i]->statistics())
+      port_metrics_->update(i, *statistics, devices[i]->is_link_up());
+  }
 }
 
 void Gateway::on_signal() {

@@ -19,6 +19,7 @@
 #include "tools/dataplane/listen_plan.h"
 #include "tools/dataplane/node_config.h"
 #include "tools/dataplane/node_runtime.h"
+#include "tools/dataplane/port_metrics.h"
 #include "tools/dataplane/signals.h"
 
 namespace byway::tools {
@@ -54,6 +55,8 @@ class Gateway final : private shm::ChannelHandler {
   [[nodiscard]] std::expected<void, std::string> open_socket();
   void turn(SignalSource& signals);
   void on_signal();
+  /// Once a second.
+  void read_ports();
   [[nodiscard]] std::uint64_t now_ns() const { return static_cast<std::uint64_t>(runtime_->now().ns); }
 
   // shm::ChannelHandler
@@ -67,6 +70,8 @@ class Gateway final : private shm::ChannelHandler {
   std::vector<net::Prefix> node_prefixes_;
   std::vector<net::IpAddress> node_addresses_;
   std::unique_ptr<NodeRuntime> runtime_;
+  std::optional<PortMetrics> port_metrics_;
+  Instant ports_read_at_;
   std::optional<shm::DataPlaneRegions> regions_;
   std::optional<shm::Publication> publication_;
   std::optional<shm::SetInstaller> installer_;

@@ -61,6 +61,7 @@ class NodeRuntime {
   [[nodiscard]] std::uint32_t connections_max() const { return config_.connections; }
   [[nodiscard]] Worker& worker(std::uint32_t index) { return *workers_[index]; }
   [[nodiscard]] Mailbox& mailbox(std::uint32_t index) { return *shared_->mailboxes[index]; }
+  [[nodiscard]] const std::vector<std::unique_ptr<Port>>& devices() const { return ports_; }
   /// The ports of node.yaml, by link index, with their devices.
   [[nodiscard]] const std::vector<LinkSetup>& links() const { return shared_->links; }
 
