@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace byway {
 
@@ -56,7 +57,9 @@ void TimerWheel::place(Timer& timer) {
 void TimerWheel::unlink(Timer& timer) {
   Level& on = levels_[timer.level_];
   const std::uint32_t slot = timer.slot_;
-  (timer.prev_ != nullptr ? timer.prev_->next_ : on.heads[slot]) = timer.next_;
+  Timer*& moving = moving_[timer.level_];
+  Timer*& head = moving == &timer ? moving : on.heads[slot];
+  (timer.prev_ != nullptr ? timer.prev_->next_ : head) = timer.next_;
   if (timer.next_ != nullptr) timer.next_->prev_ = timer.prev_;
   if (on.heads[slot] == nullptr) on.occupied[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
   timer.next_ = timer.prev_ = nullptr;
@@ -85,18 +88,34 @@ void TimerWheel::cancel(Timer& timer) {
   --armed_count_;
 }
 
-/// Moves the timers of the coarser slots that begin at tick_ down.
-void TimerWheel::cascade() {
-  for (int level = 1; level < levels; ++level) {
-    const std::int64_t below = std::int64_t{1} << (level_bits * level);
-    if ((tick_ & (below - 1)) != 0) return;
-    Level& on = levels_[static_cast<std::size_t>(level)];
-    const auto slot = static_cast<std::uint32_t>(tick_ >> (level_bits * level)) & (slots - 1);
-    while (Timer* timer = on.heads[slot]) {
-      unlink(*timer);
-      place(*timer);
+/// Takes the coarser slots that begin at tick_ off the wheel and moves down as much as this call may. False:
+/// the slot before one of them is not empty yet, and tick_ has to wait.
+bool TimerWheel::cascade() {
+  for (std::size_t level = 1; level < levels; ++level) {
+    const int shift = level_bits * static_cast<int>(level);
+    if ((tick_ & ((std::int64_t{1} << shift) - 1)) == 0) {
+      Level& on = levels_[level];
+      const auto slot = static_cast<std::uint32_t>(tick_ >> shift) & (slots - 1);
+      if (on.heads[slot] != nullptr) {
+        if (!move_down(level)) return false;
+        moving_[level] = std::exchange(on.heads[slot], nullptr);
+        on.occupied[slot / 64] &= ~(std::uint64_t{1} << (slot % 64));
+      }
     }
+    move_down(level);
   }
+  return true;
+}
+
+/// True: nothing is left of the slot.
+bool TimerWheel::move_down(std::size_t level) {
+  while (Timer* timer = moving_[level]) {
+    if (moves_left_ == 0) return false;
+    --moves_left_;
+    unlink(*timer);
+    place(*timer);
+  }
+  return true;
 }
 
 std::uint32_t TimerWheel::fire_current_slot(Instant now, std::uint32_t fires_max) {
@@ -106,8 +125,11 @@ std::uint32_t TimerWheel::fire_current_slot(Instant now, std::uint32_t fires_max
   while (fired < fires_max) {
     Timer* timer = levels_[0].heads[slot];
     if (timer == nullptr) break;
+    const bool was_pushed_back = due_tick(timer->deadline_) > tick_;
+    if (was_pushed_back && moves_left_ == 0) break;
     unlink(*timer);
-    if (due_tick(timer->deadline_) > tick_) {  // pushed back since it was placed
+    if (was_pushed_back) {
+      --moves_left_;
       place(*timer);
       continue;
     }
@@ -123,12 +145,14 @@ std::uint32_t TimerWheel::fire_current_slot(Instant now, std::uint32_t fires_max
 std::uint32_t TimerWheel::advance(Instant now, std::uint32_t fires_max) {
   const std::int64_t now_tick = now.ns >> slot_shift;
   std::uint32_t fired = 0;
+  moves_left_ = std::max(fires_max, timer_moves_per_call);
+  for (std::size_t level = 1; level < levels; ++level) move_down(level);
   while (tick_ <= now_tick) {
     if (armed_count_ == 0) {
       tick_ = now_tick + 1;
       break;
     }
-    cascade();
+    if (!cascade()) break;
     const auto slot = static_cast<std::uint32_t>(tick_) & (slots - 1);
     const std::uint32_t next = levels_[0].next_occupied(slot);
     if (next != slot) {  // skip to the next occupied slot, or to where the next cascade is due
@@ -144,7 +168,9 @@ std::uint32_t TimerWheel::advance(Instant now, std::uint32_t fires_max) {
 
 Instant TimerWheel::next_due() const {
   if (armed_count_ == 0) return Instant::never();
-  std::int64_t due = INT64_MAX;
+  // What is being moved may be due already; the next tick shows it.
+  const bool is_moving = std::ranges::any_of(moving_, [](const Timer* timer) { return timer != nullptr; });
+  std::int64_t due = is_moving ? tick_ : INT64_MAX;
   for (int level = 0; level < levels; ++level) {
     const Level& on = levels_[static_cast<std::size_t>(level)];
     const int shift = level_bits * level;

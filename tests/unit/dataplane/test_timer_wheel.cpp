@@ -147,3 +147,90 @@ TEST_CASE("following next_due() reaches every deadline without skipping") {
     probe.times.clear();
   }
 }
+
+namespace {
+
+/// Many timers that stand in one slot of the third level, spread over its 4.3 s, and one beside them.
+struct Crowd {
+  static constexpr std::uint32_t size = 20 * timer_moves_per_call;
+  static constexpr Nanoseconds coarse_slot{std::int64_t{1} << 32};
+  static constexpr Nanoseconds begin = 3 * coarse_slot;
+
+  TimerWheel wheel{Instant{0}};
+  std::vector<std::unique_ptr<Probe>> probes;
+  Probe other;
+
+  Crowd() {
+    for (std::uint32_t i = 0; i < size; ++i) {
+      probes.push_back(std::make_unique<Probe>());
+      wheel.arm(probes.back()->timer, due(i));
+    }
+  }
+  [[nodiscard]] static Instant due(std::uint32_t i) {
+    return Instant{0} + begin + coarse_slot / 8 + coarse_slot / 2 / size * i;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("timers that leave a coarse slot together are moved a bounded number a call, and others go on") {
+  Crowd crowd;
+  // Due within the slot, and armed when most of the way has passed: it stands in the finest level.
+  Instant now = Instant{0} + Crowd::begin - 1ms;
+  crowd.wheel.advance(now, 1);
+  crowd.wheel.arm(crowd.other.timer, now + 2ms);
+  now = now + 3ms;
+  crowd.wheel.advance(now, 1);
+  CHECK(crowd.other.times.size() == 1);
+  // A twentieth has been moved; the rest asks for more calls without being due.
+  std::uint32_t calls = 0;
+  while (crowd.wheel.next_due() <= now + slot && calls < 1000) {
+    crowd.wheel.advance(now, 1);
+    ++calls;
+  }
+  CHECK(calls >= Crowd::size / timer_moves_per_call - 4);  // the calls before took some
+  CHECK(calls <= Crowd::size / timer_moves_per_call);
+  // Nothing was lost, nothing is early, nothing late.
+  for (std::uint32_t i = 0; i < Crowd::size; ++i) REQUIRE(crowd.probes[i]->times.empty());
+  for (now = now + 1ms; crowd.wheel.armed_count() > 0; now = now + 1ms) crowd.wheel.advance(now, 64);
+  for (std::uint32_t i = 0; i < Crowd::size; ++i) {
+    REQUIRE(crowd.probes[i]->times.size() == 1);
+    REQUIRE(crowd.probes[i]->times[0] >= Crowd::due(i));
+    REQUIRE(crowd.probes[i]->times[0] <= Crowd::due(i) + 1ms + slot);
+  }
+}
+
+TEST_CASE("a timer of a slot that is being moved down can be cancelled and armed anew") {
+  Crowd crowd;
+  Instant now = Instant{0} + Crowd::begin + 1ms;
+  crowd.wheel.advance(now, 1);
+  for (std::uint32_t i = 0; i < Crowd::size; i += 2) crowd.wheel.cancel(crowd.probes[i]->timer);
+  for (std::uint32_t i = 1; i < Crowd::size; i += 4) crowd.wheel.arm(crowd.probes[i]->timer, now + 1ms);
+  CHECK(crowd.wheel.armed_count() == Crowd::size / 2);
+  now = now + 2ms;
+  while (crowd.wheel.advance(now, 64) > 0) {
+  }
+  for (; crowd.wheel.armed_count() > 0; now = now + 1ms) crowd.wheel.advance(now, 64);
+  for (std::uint32_t i = 0; i < Crowd::size; ++i) {
+    REQUIRE(crowd.probes[i]->times.size() == i % 2);
+    if (i % 4 == 1) REQUIRE(crowd.probes[i]->times[0] < Crowd::due(0));
+    if (i % 4 == 3) REQUIRE(crowd.probes[i]->times[0] >= Crowd::due(i));
+  }
+}
+
+TEST_CASE("a slot that begins while the one before it is still being moved waits for it") {
+  TimerWheel wheel(Instant{0});
+  std::vector<std::unique_ptr<Probe>> probes;
+  constexpr Nanoseconds second_level = 256 * slot;
+  for (int i = 0; i < 4; ++i) {
+    for (std::uint32_t k = 0; k < 2 * timer_moves_per_call; ++k) {
+      probes.push_back(std::make_unique<Probe>());
+      wheel.arm(probes.back()->timer, Instant{0} + (i + 1) * second_level + 100 * slot);
+    }
+  }
+  const Instant now = Instant{0} + 10 * second_level;  // all of them begin in one call
+  std::uint32_t fired = 0;
+  for (int calls = 0; calls < 1000 && wheel.armed_count() > 0; ++calls) fired += wheel.advance(now, 64);
+  CHECK(fired == probes.size());
+  for (const auto& probe : probes) REQUIRE(probe->times.size() == 1);
+}
