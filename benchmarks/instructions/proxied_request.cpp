@@ -6,7 +6,7 @@
 
 #include <cstdlib>
 
-#include "benchmarks/instructions/machine.h"
+#include "benchmarks/lib/machine.h"
 #include "l7/proxy.h"
 #include "tests/support/live_set.h"
 #include "tools/loadgen/client.h"

@@ -10,11 +10,6 @@ namespace byway::tcp {
 
 namespace {
 
-/// Twice as many entries as sockets, rounded up to a power of two.
-std::uint32_t entries_for(std::uint32_t sockets) {
-  return std::bit_ceil(std::max(sockets, 8u) * 2u);
-}
-
 std::uint64_t load64(const std::uint8_t* at) {
   std::uint64_t value = 0;
   std::memcpy(&value, at, 8);
@@ -30,9 +25,13 @@ std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
 
 }  // namespace
 
+std::uint32_t FlowTable::entry_count(std::uint32_t sockets) {
+  return std::bit_ceil(std::max(sockets, 8u) * 2u);
+}
+
 FlowTable::FlowTable(Slab<Socket>& sockets, std::span<const std::uint8_t, 16> secret)
     : sockets_(sockets),
-      mask_(entries_for(sockets.capacity()) - 1),
+      mask_(entry_count(sockets.capacity()) - 1),
       entries_(std::make_unique<Entry[]>(std::size_t{mask_} + 1)) {
   const SipHash derive(secret);
   for (std::size_t i = 0; i < keys_.size(); ++i) {

@@ -34,13 +34,17 @@ class FlowTable {
   /// Changes with every insert and erase: whether results of find_burst still hold.
   [[nodiscard]] std::uint64_t version() const { return version_; }
   [[nodiscard]] std::uint32_t size() const { return size_; }
-  static constexpr std::size_t bytes_per_socket_max = 32;  ///< 8-octet entries, a quarter full at worst.
+  static constexpr std::size_t entry_bytes = 8;
+  static constexpr std::size_t bytes_per_socket_max = 4 * entry_bytes;  ///< A quarter full at worst.
+  /// Entries of a table for so many sockets: twice as many, rounded up to a power of two.
+  [[nodiscard]] static std::uint32_t entry_count(std::uint32_t sockets);
 
  private:
   struct Entry {
     std::uint32_t hash = 0;
     std::uint32_t place = free;
   };
+  static_assert(sizeof(Entry) == entry_bytes);
   static constexpr std::uint32_t free = UINT32_MAX;
   [[nodiscard]] Socket* match(std::uint32_t at, const FlowKey& flow, std::uint32_t hash) const;
 

@@ -1,4 +1,4 @@
-// A host of the benchmark: IP, TCP and memory as a worker has them, on a wire that is a list of frames. No
+// A host of a benchmark: IP, TCP and memory as a worker has them, on a wire that is a list of frames. No
 // DPDK, no clock, no heap on the way, so the number of instructions is the same in every run.
 #pragma once
 
@@ -9,6 +9,7 @@
 
 #include "dataplane/net/host.h"
 #include "dataplane/rope.h"
+#include "dataplane/round_budget.h"
 #include "dataplane/tcp/stack.h"
 #include "dataplane/timer_wheel.h"
 
@@ -43,27 +44,35 @@ struct Wire {
   net::LinkIndex peer_link = 0;
 };
 
-/// Thread: one for all machines. Time is handed in.
+struct MachineOptions {
+  tcp::StackOptions stack{};
+  std::uint32_t slices = 65'536;
+};
+
+/// Thread: one for all machines that are connected. Time is handed in.
 class Machine final : public net::FrameSink, private tcp::RouteSource {
  public:
-  Machine(BlockProvider& buffers, Instant now);
+  Machine(BlockProvider& buffers, Instant now, const MachineOptions& options = {});
 
   /// A link with an address; returns its index.
   net::LinkIndex add_link(const net::Prefix& address, Instant now);
   static void connect(Machine& a, net::LinkIndex a_link, Machine& b, net::LinkIndex b_link);
 
-  [[nodiscard]] bool has_frames() const { return !input_.empty(); }
+  /// Frames that have come and are not taken yet.
+  [[nodiscard]] std::size_t waiting() const { return input_.size() - taken_; }
+  /// Of the burst that was taken.
+  [[nodiscard]] std::size_t burst_count() const { return burst_count_; }
   /// The stages of a round, as Worker::run has them; each takes up where the one before left off.
   void take_burst();  ///< Not a stage of its own: what the port would do.
   void parse(Instant now);
   void tcp_in(Instant now);
   void events(Instant now) { static_cast<void>(stack.deliver_events(now)); }
-  void timers(Instant now) { wheel.advance(now, 1024); }
+  void timers(Instant now) { wheel.advance(now, timers_per_round); }
   void tcp_out(Instant now);
 
   Memory memory() { return {slices, buffers_}; }
 
-  SlicePool slices{65'536};
+  SlicePool slices;
   TimerWheel wheel;
 
  private:

@@ -1,4 +1,4 @@
-#include "benchmarks/instructions/machine.h"
+#include "benchmarks/lib/machine.h"
 
 #include <cstring>
 
@@ -26,11 +26,12 @@ void BlockProvider::release(Buffer* buffer) {
   block->provider->free_ = block;
 }
 
-Machine::Machine(BlockProvider& buffers, Instant now)
-    : wheel(now),
+Machine::Machine(BlockProvider& buffers, Instant now, const MachineOptions& options)
+    : slices(options.slices),
+      wheel(now),
       buffers_(buffers),
       host({slices, buffers}, wheel, *this, net_counters_.block, 1),
-      stack({}, {slices, buffers}, wheel, *this, tcp_counters_.block, now) {
+      stack(options.stack, {slices, buffers}, wheel, *this, tcp_counters_.block, now) {
   input_.reserve(4096);
 }
 
