@@ -65,8 +65,10 @@ struct WorkerShared {
   std::vector<std::unique_ptr<Mailbox>> mailboxes;  ///< by worker
   std::unique_ptr<PoolLevel[]> pools;               ///< by worker; all pools are of one size
   /// Workers whose drain is complete. They go on until all are: frames of the others come in by their queues.
-  std::atomic<std::uint32_t> drained_count{0};
+  /// A line of its own: what stands above is read in each round.
+  alignas(64) std::atomic<std::uint32_t> drained_count{0};
 };
+static_assert(sizeof(PoolLevel) == 64, "one writer a line");
 
 /// An IPv6 address that was found to be another station's.
 struct DuplicateAddress {
@@ -95,10 +97,10 @@ struct WorkerCounterBlocks {
 };
 
 /// Made and destroyed by the main thread; everything between on_start and on_stop happens in run(), on the
-/// worker's own.
+/// worker's own. Lines of its own, whoever made what lies beside it.
 /// worker.cpp: the loop; worker_steering.cpp: frames of other workers; worker_kernel.cpp: frames of the
 /// kernel.
-class Worker final : private net::FrameSink, private tcp::RouteSource {
+class alignas(64) Worker final : private net::FrameSink, private tcp::RouteSource {
  public:
   Worker(const WorkerOptions& options, WorkerShared& shared, BufferPool& buffers, Application& application,
          WorkerCounterBlocks counters);

@@ -23,7 +23,7 @@ struct alignas(cache_line_bytes) EndpointStats {
   std::uint64_t failures;        ///< no final response: not connected, broken, timed out, invalid
   std::uint64_t latency_sum_ns;  ///< from the request's last byte out to the response's first byte in
 };
-static_assert(sizeof(EndpointStats) == cache_line_bytes);
+static_assert(sizeof(EndpointStats) == cache_line_bytes && alignof(EndpointStats) == cache_line_bytes);
 
 /// One worker's table. A view; the region must outlive it. Handles without a slot and stale ones count
 /// nothing.

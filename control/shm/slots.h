@@ -11,12 +11,14 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <optional>
 #include <set>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -40,7 +42,18 @@ struct SlotHandle {
   bool operator==(const SlotHandle&) const = default;
 };
 
-/// The shared line of an endpoint.
+/// The shared line of an endpoint:
+///
+///   0   occupancy             written at the begin and the end of each request, by whichever worker has it
+///   8   stable_id             the main thread's, when the slot changes hands
+///   16  latency_ewma_ns       written with each response
+///   24  ejected_until_ns      written when an endpoint is ejected
+///   32  consecutive_failures  written with a failure, and with the success that ends a row of them
+///   36  ejection_count
+///   40  unused
+///
+/// All that a worker asks of an endpoint and all that it tells of a request stands in one line, so that a
+/// request fetches it from another core once at its begin and once at its end, and never two of them.
 struct alignas(cache_line_bytes) EndpointSlot {
   /// Slot generation in the high half, requests in flight in the low one: one word, so that a late end of an
   /// exchange can never count down for the endpoint that got the slot afterwards.
@@ -51,7 +64,15 @@ struct alignas(cache_line_bytes) EndpointSlot {
   std::atomic<std::uint32_t> consecutive_failures;  ///< for outlier detection; a success sets it to 0
   std::atomic<std::uint32_t> ejection_count;        ///< how often in a row, for growing ejection times
 };
-static_assert(sizeof(EndpointSlot) == cache_line_bytes);
+static_assert(sizeof(EndpointSlot) == cache_line_bytes && alignof(EndpointSlot) == cache_line_bytes,
+              "one line, and never two endpoints in it");
+static_assert(std::is_standard_layout_v<EndpointSlot> && std::is_trivially_destructible_v<EndpointSlot>,
+              "the agent reads it in another process; zeros are its start");
+static_assert(offsetof(EndpointSlot, occupancy) == 0 && offsetof(EndpointSlot, stable_id) == 8 &&
+              offsetof(EndpointSlot, latency_ewma_ns) == 16 &&
+              offsetof(EndpointSlot, ejected_until_ns) == 24 &&
+              offsetof(EndpointSlot, consecutive_failures) == 32 &&
+              offsetof(EndpointSlot, ejection_count) == 36);
 
 /// What workers do with slots. A view, cheap to copy; the region must outlive it.
 class SlotTable {

@@ -149,15 +149,17 @@ void Stack::unlisten(const net::SocketAddress& local) {
 // ---- Segments in -----------------------------------------------------------------------------------------
 
 void Stack::on_burst(std::span<Incoming> burst, Instant now) {
+  Found found;
+  look_up(burst, found);
+  take_in(burst, found, now);
+}
+
+void Stack::look_up(std::span<Incoming> burst, Found& found) {
   BYWAY_ASSERT(burst.size() <= burst_max);
-  now_ = now;
-  std::array<SegmentView, burst_max> views;
-  std::array<FlowKey, burst_max> flows;
-  std::array<Socket*, burst_max> found;
   std::size_t kept = 0;
   for (Incoming& incoming : burst) {
     count(CounterIndex::segments_in);
-    SegmentView& view = views[kept];
+    SegmentView& view = found.views[kept];
     const ParseResult result = parse_segment(incoming.tcp.bytes(), view);
     if (result != ParseResult::ok) {
       count(result == ParseResult::truncated    ? CounterIndex::drop_truncated
@@ -167,18 +169,23 @@ void Stack::on_burst(std::span<Incoming> burst, Instant now) {
       continue;
     }
     view.ecn = incoming.ecn;
-    flows[kept] = {incoming.target, incoming.source, view.target_port, view.source_port};
+    found.flows[kept] = {incoming.target, incoming.source, view.target_port, view.source_port};
     if (&burst[kept] != &incoming) burst[kept] = std::move(incoming);
     ++kept;
   }
-  flows_.find_burst(std::span(flows).first(kept), found);
+  found.count = kept;
+  flows_.find_burst(std::span(found.flows).first(kept), found.sockets);
+}
+
+void Stack::take_in(std::span<Incoming> burst, Found& found, Instant now) {
+  now_ = now;
   std::uint64_t version = flows_.version();
-  for (std::size_t i = 0; i < kept; ++i) {
+  for (std::size_t i = 0; i < found.count; ++i) {
     if (flows_.version() != version) {  // a segment before this one opened or ended a connection
       version = flows_.version();
-      for (std::size_t j = i; j < kept; ++j) found[j] = flows_.find(flows[j]);
+      for (std::size_t j = i; j < found.count; ++j) found.sockets[j] = flows_.find(found.flows[j]);
     }
-    dispatch(burst[i], views[i], flows[i], found[i], now);
+    dispatch(burst[i], found.views[i], found.flows[i], found.sockets[i], now);
     burst[i].tcp = Slice();
   }
 }

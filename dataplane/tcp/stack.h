@@ -10,6 +10,7 @@
 // TimerWheel, which the worker advances.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -154,6 +155,16 @@ class Stack final : public Connector {
 
   /// Takes segments in. Their slices are kept (payload) or released. Asserted: at most burst_max.
   void on_burst(std::span<Incoming> burst, Instant now);
+  /// Its two halves, for who times them apart: what the segments say and whose they are (those that cannot be
+  /// read are dropped, the rest moves up), and what follows.
+  struct Found {
+    std::array<SegmentView, burst_max> views;
+    std::array<FlowKey, burst_max> flows;
+    std::array<Socket*, burst_max> sockets;
+    std::size_t count = 0;
+  };
+  void look_up(std::span<Incoming> burst, Found& found);
+  void take_in(std::span<Incoming> burst, Found& found, Instant now);
   void on_segment(const net::IpAddress& source, const net::IpAddress& target, std::uint8_t ecn, Slice tcp,
                   Instant now);
   /// Ends a connect that is under way; everything else goes on (RFC 5927 5.2: who guesses the numbers must

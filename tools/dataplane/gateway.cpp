@@ -82,7 +82,7 @@ std::expected<void, std::string> Gateway::start_all() {
       *publication_, regions_->slots, [this] { return now_ns(); }, config_.runtime_dir + "/last_good",
       [this](const shm::Snapshot& snapshot) { return prepare(snapshot); });
   install_last_good();
-  wall_seconds_.store(std::time(nullptr), std::memory_order_relaxed);
+  tell_time();
   if (auto running = runtime_->run([this](std::uint32_t worker) { return make_parts(worker); }); !running)
     return running;
   commands_.emplace(*runtime_, *regions_, config_.cores);
@@ -179,8 +179,14 @@ ExitCode Gateway::run(SignalSource& signals) {
   return ExitCode::done;
 }
 
+void Gateway::tell_time() {
+  const std::int64_t now = std::time(nullptr);
+  if (wall_seconds_.load(std::memory_order_relaxed) != now)
+    wall_seconds_.store(now, std::memory_order_relaxed);
+}
+
 void Gateway::turn(SignalSource& signals) {
-  wall_seconds_.store(std::time(nullptr), std::memory_order_relaxed);
+  tell_time();
   const auto wanted = server_->poll_entries();
   std::vector<pollfd> entries(wanted.begin(), wanted.end());
   entries.push_back({signals.fd(), POLLIN, 0});

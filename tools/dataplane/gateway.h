@@ -54,6 +54,7 @@ class Gateway final : private shm::ChannelHandler {
   void install_last_good();
   [[nodiscard]] std::expected<void, std::string> open_socket();
   void turn(SignalSource& signals);
+  void tell_time();
   void on_signal();
   /// Once a second.
   void read_ports();
@@ -78,8 +79,9 @@ class Gateway final : private shm::ChannelHandler {
   std::optional<Commands> commands_;
   std::unique_ptr<shm::ChannelServer> server_;
   int signals_seen_ = 0;
-  /// The time of day for workers, which do not ask the system: main thread writes, at least each turn.
-  std::atomic<std::int64_t> wall_seconds_{0};
+  /// The time of day for workers, which do not ask the system: the main thread writes it when it has changed.
+  /// Each response reads it, so that nothing else may stand in its line.
+  alignas(64) std::atomic<std::int64_t> wall_seconds_{0};
 };
 
 }  // namespace byway::tools

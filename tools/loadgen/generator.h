@@ -40,6 +40,7 @@ class Generator {
   [[nodiscard]] std::uint64_t total_ns() const {
     return worker_counters_.block.value(WorkerCounter::total_ns);
   }
+  [[nodiscard]] std::uint64_t value(net::Counter counter) const { return net_counters_.block.value(counter); }
 
  private:
   explicit Generator(std::uint64_t ticks_per_second);
