@@ -28,7 +28,9 @@ struct Default {
 constexpr Default argument_defaults[] = {
     {"net_af_packet", "framesz",
      "framesz=2048"},  // the driver's block size does not divide by its frame size
-    {"net_af_packet", "blocksz", "blocksz=16384"},        // with every kernel's limits
+    {"net_af_packet", "blocksz", "blocksz=16384"},  // with every kernel's limits
+    // 512 are full after 2 ms of 64-byte packets: what comes while a worker sends, or has no core, is lost.
+    {"net_af_packet", "framecnt", "framecnt=2048"},
     {"net_af_packet", "qdisc_bypass", "qdisc_bypass=1"},  // nothing to schedule on a port of our own
     {"net_af_xdp", "busy_budget", "busy_budget=0"},       // else each empty poll is a system call
 };
