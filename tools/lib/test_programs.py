@@ -15,8 +15,9 @@ from console import note
 
 # Tests that also run under the thread sanitizer: of what threads or processes share.
 SHARED_FOLDERS = ["unit/control/shm", "unit/thread"]
-# Folders whose lines `coverage` measures, and the report that it leaves.
-COVERAGE_FOLDERS = ["dataplane/net", "dataplane/tcp", "l7", "control"]
+# Folders whose lines `coverage` measures, and the least part of them in percent that tests must reach; 0: it is
+# only told. What strangers' packets meet first is shown line by line.
+COVERAGE_LEAST = {"dataplane/net": 95, "dataplane/tcp": 95, "l7": 0, "control": 0}
 
 CATCH2_ALL_PASSED = re.compile(r"All tests passed \([\d ]+assertions? in (\d+) test cases?\)")
 CATCH2_SUMMARY = re.compile(r"^test cases:\s*(\d+)(.*)$", re.MULTILINE)
@@ -155,19 +156,75 @@ def scripts(tally, arguments):
 
 
 def coverage(tally, arguments):
-    """Runs unit and sim without sanitizers and reports how much of the protocol folders they reach."""
+    """Runs unit, sim and scripts without sanitizers and tells how much of the protocol folders they reach."""
     directory = builds.configure("coverage")
-    names = tests_of(directory, "unit", "sim")
+    names = tests_of(directory, "unit", "sim", "scripts")
     if not names:
         return
     builds.build("coverage")
+    # Counters of earlier runs would be added to.
+    for counters in directory.rglob("*.gcda"):
+        counters.unlink()
     run_tests(tally, "coverage", directory, names, arguments)
+    measure_coverage(tally, directory, is_whole=not arguments.filter)
+
+
+def measure_coverage(tally, directory, is_whole):
+    """Reads the counters that the tests left, prints the table and leaves the report. Of a part of the tests
+    (not `is_whole`) nothing is demanded. The .def files are tables, no code."""
     report = directory / "coverage.html"
-    filters = [option for folder in COVERAGE_FOLDERS for option in ("--filter", f"{folder}/")]
+    summary = directory / "coverage.json"
+    filters = [option for folder in COVERAGE_LEAST for option in ("--filter", f"{folder}/")]
     command = ["gcovr", "--root", str(builds.ROOT), *filters, "--object-directory", str(directory), "-j", "2",
-               "--exclude-throw-branches", "--print-summary", "--html-details", str(report), "--txt", "-"]
+               "--exclude", r".*\.def", "--exclude-throw-branches", "--html-details", str(report), "--json-summary", str(summary)]
     result = subprocess.run(command, cwd=builds.ROOT, check=False)
-    if result.returncode == 0:
-        note(f"the report by line is {report.relative_to(builds.ROOT)}")
-    else:
+    if result.returncode != 0:
         tally.fail("coverage: gcovr", f"exit {result.returncode}", shlex.join(command))
+        return
+    lines = lines_by_folder(json.loads(summary.read_text()))
+    for row in coverage_table(lines):
+        note(row)
+    note(f"the report by line is {report.relative_to(builds.ROOT)}")
+    for folder, least in COVERAGE_LEAST.items():
+        if not is_whole or least == 0:
+            continue
+        covered, total = lines[folder]
+        if is_enough(covered, total, least):
+            tally.succeed(1)
+            continue
+        tally.fail(f"coverage: {folder}",
+                   f"{percent(covered, total):.1f} % of its lines are reached by tests, {least} % must be: open "
+                   f"{report.relative_to(builds.ROOT)}, see which lines of {folder} are red, and write tests of the rules "
+                   f"that they are for (tests/unit/{folder}, tests/scripts/tcp), or delete what cannot be reached",
+                   "tools/test coverage")
+
+
+def lines_by_folder(summary):
+    """{folder: (lines that ran, lines)} for each folder of COVERAGE_LEAST, from gcovr's summary in JSON."""
+    lines = {folder: (0, 0) for folder in COVERAGE_LEAST}
+    for file in summary["files"]:
+        for folder, (covered, total) in lines.items():
+            if file["filename"].startswith(f"{folder}/"):
+                lines[folder] = (covered + file["line_covered"], total + file["line_total"])
+    return lines
+
+
+def percent(covered, total):
+    return 100 * covered / total if total else 0.0
+
+
+def is_enough(covered, total, least):
+    """False for a folder without lines as well: it was not measured."""
+    return total > 0 and 100 * covered >= least * total
+
+
+def coverage_table(lines):
+    """Rows of text: each folder, and the sum of those of which something is demanded."""
+    demanded = [lines[folder] for folder, least in COVERAGE_LEAST.items() if least]
+    named = {folder: (numbers, COVERAGE_LEAST[folder]) for folder, numbers in lines.items() if COVERAGE_LEAST[folder]}
+    named["both"] = ((sum(covered for covered, _ in demanded), sum(total for _, total in demanded)), 0)
+    named.update({folder: (numbers, 0) for folder, numbers in lines.items() if not COVERAGE_LEAST[folder]})
+    rows = [f"{'lines reached by tests':<24}{'reached':>8}{'of':>8}{'percent':>9}{'least':>7}"]
+    for name, ((covered, total), least) in named.items():
+        rows.append(f"{name:<24}{covered:>8}{total:>8}{percent(covered, total):>9.1f}{least or '':>7}")
+    return rows

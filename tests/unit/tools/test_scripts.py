@@ -137,6 +137,31 @@ class Counting(unittest.TestCase):
         self.assertEqual(test_programs.failed_case_names(text), ["an ACK moves snd_una"])
 
 
+class Coverage(unittest.TestCase):
+    def lines(self, covered):
+        return test_programs.lines_by_folder({"files": [
+            {"filename": "dataplane/net/a.cpp", "line_covered": 95, "line_total": 100},
+            {"filename": "dataplane/tcp/b.cpp", "line_covered": covered, "line_total": 150},
+            {"filename": "dataplane/tcp/b.h", "line_covered": 50, "line_total": 50},
+            {"filename": "l7/c.cpp", "line_covered": 1, "line_total": 2},
+        ]})
+
+    def test_lines_of_a_folder_are_the_sum_of_its_files(self):
+        lines = self.lines(140)
+        self.assertEqual(lines["dataplane/net"], (95, 100))
+        self.assertEqual(lines["dataplane/tcp"], (190, 200))
+        table = test_programs.coverage_table(lines)
+        self.assertEqual(table[3].split(), ["both", "285", "300", "95.0"])
+
+    def test_less_than_the_least_part_is_too_little(self):
+        for covered, enough in ((140, True), (139, False)):
+            self.assertEqual(test_programs.is_enough(*self.lines(covered)["dataplane/tcp"], 95), enough)
+
+    def test_a_folder_that_was_not_measured_is_too_little(self):
+        self.assertFalse(test_programs.is_enough(0, 0, 95))
+
+
+
 class Judgement(unittest.TestCase):
     @staticmethod
     def phase(weights, answers):
