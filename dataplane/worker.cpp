@@ -162,7 +162,6 @@ std::uint32_t Worker::poll_ports(Instant now) {
 }
 
 void Worker::receive(std::span<rte_mbuf* const> frames, std::size_t device, Instant now) {
-  std::array<net::RxFrame, rx_burst_frames> own;
   std::size_t count = 0;
   for (rte_mbuf* frame : frames) rte_prefetch0(rte_pktmbuf_mtod(frame, void*));
   for (rte_mbuf* frame : frames) {
@@ -178,28 +177,27 @@ void Worker::receive(std::span<rte_mbuf* const> frames, std::size_t device, Inst
       link = *found;
     }
     if (shared_.steering.worker_count() > 1 && steer(frame, link)) continue;
-    net::RxFrame& view = own[count++];
+    net::RxFrame& view = frames_[count++];
     const RxChecksums checksums = checksums_of(frame);
     view.ip_checksum_verified = checksums.ip_is_verified;
     view.transport_checksum_verified = checksums.transport_is_verified;
     view.link = link;
     view.bytes = BufferPool::adopt(frame);
   }
-  hand_up({own.data(), count}, now);
+  hand_up({frames_.data(), count}, now);
 }
 
 void Worker::hand_up(std::span<net::RxFrame> frames, Instant now) {
   if (frames.empty()) return;
   frames_until_check_ -= std::min(frames_until_check_, static_cast<std::uint32_t>(frames.size()));
   host_.on_burst(frames, now, ingress_);
-  std::array<tcp::Incoming, rx_burst_frames> segments;
   for (std::size_t i = 0; i < ingress_.segment_count; ++i) {
     net::Packet& packet = ingress_.segments[i];
     constexpr std::uint8_t ecn_mask = 3;
-    segments[i] = {packet.source, packet.destination,
-                   static_cast<std::uint8_t>(packet.traffic_class & ecn_mask), std::move(packet.payload)};
+    segments_[i] = {packet.source, packet.destination,
+                    static_cast<std::uint8_t>(packet.traffic_class & ecn_mask), std::move(packet.payload)};
   }
-  stack_.on_burst({segments.data(), ingress_.segment_count}, now);
+  stack_.on_burst({segments_.data(), ingress_.segment_count}, now);
   for (const net::IcmpError& error : std::span(ingress_.errors).first(ingress_.error_count)) {
     undeliverable(error, now);
   }

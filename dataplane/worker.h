@@ -230,6 +230,9 @@ class alignas(64) Worker final : private net::FrameSink, private tcp::RouteSourc
   std::vector<Lane> lanes_;               ///< by link
   std::vector<KernelLane> kernel_lanes_;  ///< of links that have one; as many as there are from the start
   Capture* capture_ = nullptr;            ///< while one runs; the main thread's
+  /// Of the burst that is worked on, empty in between: made once, since 32 of each cost as much as a packet.
+  std::array<net::RxFrame, rx_burst_frames> frames_;
+  std::array<tcp::Incoming, rx_burst_frames> segments_;
   net::Ingress ingress_;
   tcp::SegmentOut segment_;
   tcp::SegmentOut next_segment_;  ///< while it is open whether it joins the one before

@@ -88,12 +88,11 @@ void Machine::parse(Instant now) {
 }
 
 void Machine::tcp_in(Instant now) {
-  std::array<tcp::Incoming, net::burst_frames_max> segments;
   for (std::size_t i = 0; i < ingress_.segment_count; ++i) {
     net::Packet& packet = ingress_.segments[i];
-    segments[i] = {packet.source, packet.destination, packet.traffic_class, std::move(packet.payload)};
+    segments_[i] = {packet.source, packet.destination, packet.traffic_class, std::move(packet.payload)};
   }
-  stack.on_burst({segments.data(), ingress_.segment_count}, now);
+  stack.on_burst({segments_.data(), ingress_.segment_count}, now);
 }
 
 void Machine::tcp_out(Instant now) {

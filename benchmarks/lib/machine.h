@@ -87,6 +87,7 @@ class Machine final : public net::FrameSink, private tcp::RouteSource {
   std::size_t taken_ = 0;
   std::array<net::RxFrame, net::burst_frames_max> burst_;
   std::size_t burst_count_ = 0;
+  std::array<tcp::Incoming, net::burst_frames_max> segments_;
   net::Ingress ingress_;
   tcp::SegmentOut segment_{slices};
 

@@ -29,6 +29,8 @@ struct StagedWorker::Parts {
   TimerWheel timers;
   net::Host host;
   tcp::Stack stack;
+  std::array<net::RxFrame, rx_burst_frames> frames;
+  std::array<tcp::Incoming, rx_burst_frames> segments;
   net::Ingress ingress;
   tcp::Stack::Found found;
   tcp::SegmentOut segment{slices};
@@ -150,11 +152,11 @@ bool StagedWorker::round(Instant now) {
 void StagedWorker::take(std::span<rte_mbuf* const> frames, Instant now) {
   Parts& p = *parts_;
   for (rte_mbuf* frame : frames) rte_prefetch0(rte_pktmbuf_mtod(frame, void*));
-  std::array<net::RxFrame, rx_burst_frames> views;
+  auto& views = p.frames;
   for (std::size_t i = 0; i < frames.size(); ++i) views[i].bytes = BufferPool::adopt(frames[i]);
   p.host.on_burst({views.data(), frames.size()}, now, p.ingress);
   mark(Stage::parse);
-  std::array<tcp::Incoming, rx_burst_frames> segments;
+  auto& segments = p.segments;
   for (std::size_t i = 0; i < p.ingress.segment_count; ++i) {
     net::Packet& packet = p.ingress.segments[i];
     constexpr std::uint8_t ecn_mask = 3;
@@ -196,7 +198,7 @@ void StagedWorker::flush() {
 
 bool StagedWorker::transmit(net::LinkIndex, std::span<const std::uint8_t> header, Rope&& payload) {
   const Rope data = std::move(payload);
-  rte_mbuf* frame = build_tx_frame(*buffers_, header, data, port_->info().tx_chains);
+  rte_mbuf* frame = build_tx_frame(*buffers_, header, data, port_->info().offloads.tx_chains);
   if (frame == nullptr) return false;
   if (waiting_ == backlog_.size()) flush();
   if (waiting_ == backlog_.size()) {

@@ -1,7 +1,7 @@
 // An IP host with several ports, as a value: fed frames and the time, it answers what concerns this layer
 // (ARP, neighbour discovery, echo), hands up what is for a transport, and sends a transport's packets to the
-// right next hop. It does not forward (RFC 1122 3.1): what is not for us is dropped and counted. Senders of what
-// nobody here speaks are told so (icmp_report.h). It follows no router: routes are configured.
+// right next hop. It does not forward (RFC 1122 3.1): what is not for us is dropped and counted. Senders of
+// what nobody here speaks are told so (icmp_report.h). It follows no router: routes are configured.
 //
 //   port -> on_burst -> parse_frame -> arp | admit -> icmp, ndp | Ingress.segments -> transport
 //   transport -> send -> route -> neighbour -> Ethernet, IP -> FrameSink -> port

@@ -149,9 +149,8 @@ void Stack::unlisten(const net::SocketAddress& local) {
 // ---- Segments in -----------------------------------------------------------------------------------------
 
 void Stack::on_burst(std::span<Incoming> burst, Instant now) {
-  Found found;
-  look_up(burst, found);
-  take_in(burst, found, now);
+  look_up(burst, found_);
+  take_in(burst, found_, now);
 }
 
 void Stack::look_up(std::span<Incoming> burst, Found& found) {

@@ -282,6 +282,7 @@ class Stack final : public Connector {
   Socket* stuck_ = nullptr;            ///< The worst of those that relief has looked at in this round.
   std::uint32_t relief_hand_ = 0;      ///< Where it goes on.
   bool relieving_ = false;
+  Found found_;  ///< Of the burst that is worked on: kept, since making it new costs as much as a packet.
   Instant now_;  ///< Of the last call that told the time: for calls of users, which happen in between.
   bool draining_ = false;
 };
