@@ -30,10 +30,10 @@ inline constexpr std::uint32_t segments_per_round = 256;
 inline constexpr std::uint32_t tx_backlog_frames = 128;
 
 /// Frames between a port and the kernel's interface of it (docs/kernel_path.md), each way, a round. Each is a
-/// system call of some 2 us; a round grows by as much as a full one of requests takes anyway.
+/// system call of some 1.5 us, so that a round grows by less than a full one of requests takes anyway.
 inline constexpr std::uint32_t kernel_frames_per_round = 16;
-/// Frames that a worker hands to the kernel a second, of each port: 600 Mbit/s of full frames. At some 3 us
-/// each a flood that is none of our business takes a sixth of the worker.
+/// Frames that a worker hands to the kernel a second, of each port: 600 Mbit/s of full frames. A flood that
+/// is none of our business takes a tenth of the worker so, beside what receiving it costs.
 inline constexpr std::uint32_t kernel_frames_per_second = 50'000;
 /// And at once: a TCP window of 384 KiB.
 inline constexpr std::uint32_t kernel_frames_burst = 256;

@@ -151,10 +151,13 @@ std::expected<void, std::string> NodeRuntime::open_ports() {
                                          link.mtu, net::ipv6_mtu_min));
     }
     if (!wanted.kernel_interface.empty()) {
-      PortInfo port = link.port->info();
-      port.mtu = link.mtu;
       auto side = Port::open(kernel_side_of(wanted, port, kernel_sides_.size(), worker_count()), raw_pools());
-      if (!side) return std::unexpected(side.error());
+      if (!side) {
+        return std::unexpected(
+            fmt::format("{}; if there is an interface {}, it must be a TAP device with "
+                        "several queues (ip tuntap add {} mode tap multi_queue)",
+                        side.error(), wanted.kernel_interface, wanted.kernel_interface));
+      }
       kernel_sides_.push_back(std::move(*side));
       link.kernel = kernel_sides_.back().get();
     }
