@@ -228,6 +228,7 @@ class Rope {
     BYWAY_ASSERT(head_ != nullptr);
     return head_->slice;
   }
+  void prefetch_front() const { __builtin_prefetch(head_); }
   /// Drops `count` bytes from the front. Asserted: count <= size(). Cannot fail.
   void consume(Bytes count);
   /// Drops all bytes behind the first `count`. Asserted: count <= size(). Cannot fail.
