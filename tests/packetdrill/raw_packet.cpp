@@ -4,7 +4,11 @@
 
 #include "dataplane/assert.h"
 #include "dataplane/net/checksum.h"
+#include "dataplane/net/cursor.h"
+#include "dataplane/net/icmp.h"
+#include "dataplane/net/icmpv6.h"
 #include "dataplane/net/ipv4.h"
+#include "dataplane/net/ipv6.h"
 
 namespace byway::packetdrill {
 
@@ -24,6 +28,29 @@ std::optional<RawSegment> read_v4(std::span<const std::uint8_t> packet) {
   const auto tcp = packet.subspan(view.header_bytes, view.total_bytes - view.header_bytes);
   return RawSegment{net::IpAddress::from_v4(view.source), net::IpAddress::from_v4(view.destination),
                     static_cast<std::uint8_t>(view.traffic_class & ecn_mask), tcp};
+}
+
+bool read_error_v4(std::span<const std::uint8_t> packet, net::IcmpError& error) {
+  net::Ipv4View view;
+  if (net::parse_ipv4(packet, false, view) != net::DropReason::none ||
+      view.protocol != static_cast<std::uint8_t>(net::Protocol::icmp)) {
+    return false;
+  }
+  const auto message = packet.subspan(view.header_bytes, view.total_bytes - view.header_bytes);
+  net::IcmpKind kind{};
+  return net::parse_icmp(message, kind, error) == net::DropReason::none && kind == net::IcmpKind::error;
+}
+
+bool read_error_v6(std::span<const std::uint8_t> packet, net::IcmpError& error) {
+  net::Ipv6View view;
+  if (net::parse_ipv6(packet, view) != net::DropReason::none ||
+      view.protocol != static_cast<std::uint8_t>(net::Protocol::icmpv6)) {
+    return false;
+  }
+  const auto message = packet.subspan(view.header_bytes, view.total_bytes - view.header_bytes);
+  net::Icmpv6Kind kind{};
+  return net::parse_icmpv6(view.source, view.destination, message, kind, error) == net::DropReason::none &&
+         kind == net::Icmpv6Kind::error;
 }
 
 /// RFC 8200 3, without extension headers: these scripts are about TCP.
@@ -70,6 +97,23 @@ std::optional<RawSegment> read_packet(std::span<const std::uint8_t> packet) {
     return std::nullopt;
   }
   return segment;
+}
+
+std::optional<tcp::DeliveryError> read_error(std::span<const std::uint8_t> packet) {
+  if (packet.empty()) return std::nullopt;
+  net::IcmpError error;
+  if (!(packet[0] >> 4 == 4 ? read_error_v4(packet, error) : read_error_v6(packet, error)) ||
+      error.protocol != protocol_tcp) {
+    return std::nullopt;
+  }
+  const std::uint8_t* tcp = error.transport.data();  // two TCP ports and the sequence number
+  const bool is_too_big = error.kind == net::ErrorKind::packet_too_big;
+  const bool is_hard = !is_too_big && error.kind != net::ErrorKind::net_unreachable;
+  return tcp::DeliveryError{{error.source, error.destination, net::load_be16(tcp), net::load_be16(tcp + 2)},
+                            tcp::Seq{net::load_be32(tcp + 4)},
+                            is_hard,
+                            is_too_big,
+                            error.mtu};
 }
 
 std::vector<std::uint8_t> make_packet(const net::IpAddress& source, const net::IpAddress& target,

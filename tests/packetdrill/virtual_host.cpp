@@ -39,6 +39,10 @@ void VirtualHost::set_local(const net::IpAddress& address) {
 // ---- The wire --------------------------------------------------------------------------------------------
 
 void VirtualHost::on_packet(std::span<const std::uint8_t> packet) {
+  if (const auto error = read_error(packet)) {
+    stack_.on_delivery_error(*error, now_);
+    return;
+  }
   const auto segment = read_packet(packet);
   if (!segment) return;
   stack_.on_segment(segment->source, segment->target, segment->ecn, heap_.copy(segment->tcp), now_);

@@ -38,7 +38,8 @@ class VirtualHost final : private tcp::RouteSource {
 
   // ---- The wire ----
 
-  /// What is no TCP packet with right checksums is dropped, as a network card would.
+  /// What is no TCP packet with right checksums is dropped, as a network card would; ICMP errors about TCP
+  /// are told to the stack.
   void on_packet(std::span<const std::uint8_t> packet);
   /// The next packet that leaves, and lets time pass until one does. False: none ever will.
   [[nodiscard]] bool next_departure(Lock& lock, Departure& out);

@@ -10,15 +10,23 @@ namespace {
 using Bytes = std::vector<std::uint8_t>;
 using View = std::span<const std::uint8_t>;
 
+constexpr std::uint8_t protocol_icmp = 1;
 constexpr std::uint8_t protocol_tcp = 6;
+constexpr std::uint8_t protocol_icmpv6 = 58;
 constexpr std::size_t v4_bytes = 20;
 constexpr std::size_t v6_bytes = 40;
 constexpr std::size_t tcp_bytes = 20;
+/// What every ICMP error brings back of a transport header (RFC 792).
+constexpr std::size_t quoted_bytes = 8;
 
 /// Documentation and private addresses (RFC 5737, RFC 1918, RFC 3849, RFC 4193): peer, side under test.
 constexpr std::array<std::uint8_t, 4> peer_v4{192, 0, 2, 1};
 constexpr std::array<std::uint8_t, 4> own_v4{192, 168, 0, 1};
 constexpr std::array<std::uint8_t, 16> peer_v6{0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+/// A router between them (RFC 5737, RFC 3849).
+constexpr std::array<std::uint8_t, 4> router_v4{198, 51, 100, 1};
+constexpr std::array<std::uint8_t, 16> router_v6{0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0,
+                                                 0,    0,    0,    0,    0, 0, 0, 0xfe};
 constexpr std::array<std::uint8_t, 16> own_v6{0xfd, 0x3d, 0xfa, 0x7b, 0xd1, 0x7d, 0, 0,
                                               0,    0,    0,    0,    0,    0,    0, 1};
 
@@ -46,9 +54,18 @@ std::uint32_t sum_of(View bytes, std::uint32_t sum = 0) {
   return sum;
 }
 
+/// With the pseudo-header (RFC 9293 3.1, RFC 8200 8.1).
+std::uint32_t sum_with_addresses(View source, View target, std::uint8_t protocol, View bytes) {
+  const auto size = static_cast<std::uint32_t>(bytes.size());
+  return sum_of(bytes, sum_of(target, sum_of(source, protocol + (size >> 16) + (size & 0xffff))));
+}
 std::uint32_t tcp_sum(View source, View target, View tcp) {
-  const auto size = static_cast<std::uint32_t>(tcp.size());
-  return sum_of(tcp, sum_of(target, sum_of(source, protocol_tcp + (size >> 16) + (size & 0xffff))));
+  return sum_with_addresses(source, target, protocol_tcp, tcp);
+}
+/// Writes the checksum to the two octets at `at`, which were 0 in `sum`.
+void put_sum(Bytes& out, std::size_t at, std::uint32_t sum) {
+  out[at] = static_cast<std::uint8_t>(~sum >> 8);
+  out[at + 1] = static_cast<std::uint8_t>(~sum);
 }
 
 void put_option(Bytes& out, const Option& option) {
@@ -99,25 +116,22 @@ Bytes tcp_of(const Packet& packet) {
   return out;
 }
 
-Bytes header_of(View source, View target, std::uint8_t ecn, std::size_t payload_bytes) {
+Bytes header_of(View source, View target, std::uint8_t protocol, std::uint8_t ecn,
+                std::size_t payload_bytes) {
   Bytes out;
   if (source.size() == 4) {
     out.insert(out.end(), {0x45, ecn});
     put16(out, static_cast<std::uint32_t>(v4_bytes + payload_bytes));
     put32(out, 0x4000);  // no fragment
-    out.insert(out.end(), {64, protocol_tcp, 0, 0});
+    out.insert(out.end(), {64, protocol, 0, 0});
   } else {
     put32(out, 6u << 28 | std::uint32_t{ecn} << 20);
     put16(out, static_cast<std::uint32_t>(payload_bytes));
-    out.insert(out.end(), {protocol_tcp, 64});
+    out.insert(out.end(), {protocol, 64});
   }
   out.insert(out.end(), source.begin(), source.end());
   out.insert(out.end(), target.begin(), target.end());
-  if (source.size() == 4) {
-    const std::uint32_t sum = ~sum_of(out);
-    out[10] = static_cast<std::uint8_t>(sum >> 8);
-    out[11] = static_cast<std::uint8_t>(sum);
-  }
+  if (source.size() == 4) put_sum(out, 10, sum_of(out));
   return out;
 }
 
@@ -165,11 +179,42 @@ std::vector<std::uint8_t> bytes_of(const Packet& packet, Family family) {
   const View source = family == Family::v4 ? View(peer_v4) : View(peer_v6);
   const View target = family == Family::v4 ? View(own_v4) : View(own_v6);
   Bytes tcp = tcp_of(packet);
-  const std::uint32_t sum = ~tcp_sum(source, target, tcp);
-  tcp[16] = static_cast<std::uint8_t>(sum >> 8);
-  tcp[17] = static_cast<std::uint8_t>(sum);
-  Bytes out = header_of(source, target, packet.ecn, tcp.size());
+  put_sum(tcp, 16, tcp_sum(source, target, tcp));
+  Bytes out = header_of(source, target, protocol_tcp, packet.ecn, tcp.size());
   out.insert(out.end(), tcp.begin(), tcp.end());
+  return out;
+}
+
+std::vector<std::uint8_t> error_bytes_of(RouterError error, std::uint16_t mtu, const Packet& segment,
+                                         Family family) {
+  const bool v4 = family == Family::v4;
+  const View own = v4 ? View(own_v4) : View(own_v6);
+  const View peer = v4 ? View(peer_v4) : View(peer_v6);
+  const View router = v4 ? View(router_v4) : View(router_v6);
+  Bytes message;
+  switch (error) {
+    case RouterError::too_big:
+      message = v4 ? Bytes{3, 4} : Bytes{2, 0};
+      break;
+    case RouterError::net_unreachable:
+      message = v4 ? Bytes{3, 0} : Bytes{1, 0};
+      break;
+    case RouterError::host_unreachable:
+      message = v4 ? Bytes{3, 1} : Bytes{1, 3};
+      break;
+    case RouterError::port_unreachable:
+      message = v4 ? Bytes{3, 3} : Bytes{1, 4};
+      break;
+  }
+  put16(message, 0);
+  put32(message, mtu);
+  const Bytes tcp = tcp_of(segment);
+  const Bytes quoted = header_of(own, peer, protocol_tcp, segment.ecn, tcp.size());
+  message.insert(message.end(), quoted.begin(), quoted.end());
+  message.insert(message.end(), tcp.begin(), tcp.begin() + quoted_bytes);
+  put_sum(message, 2, v4 ? sum_of(message) : sum_with_addresses(router, own, protocol_icmpv6, message));
+  Bytes out = header_of(router, own, v4 ? protocol_icmp : protocol_icmpv6, 0, message.size());
+  out.insert(out.end(), message.begin(), message.end());
   return out;
 }
 

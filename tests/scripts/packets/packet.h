@@ -46,11 +46,18 @@ struct Packet {
   std::vector<std::uint8_t> payload;
 };
 
+/// What a router says of a packet of the side under test (RFC 792, RFC 4443).
+enum class RouterError : std::uint8_t { too_big, net_unreachable, host_unreachable, port_unreachable };
+
 /// The addresses that all scripts use.
 enum class Family : std::uint8_t { v4, v6 };
 
 /// A packet from the peer to the side under test, from its IP header on.
 [[nodiscard]] std::vector<std::uint8_t> bytes_of(const Packet& packet, Family family);
+/// An ICMP error about a segment of the side under test, whose ports and number are those of `segment` (which
+/// is as our side sends it); of it 8 octets are quoted. `mtu`: of too_big.
+[[nodiscard]] std::vector<std::uint8_t> error_bytes_of(RouterError error, std::uint16_t mtu,
+                                                       const Packet& segment, Family family);
 /// Reads one in the other direction. Nothing, and `wrong` says why: not what the scripts' addresses, a right
 /// header and right checksums are.
 [[nodiscard]] std::optional<Packet> packet_of(std::span<const std::uint8_t> bytes, Family family,

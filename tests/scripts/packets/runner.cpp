@@ -75,6 +75,9 @@ std::string Runner::run_step(const Step& step) {
     case StepKind::inject:
       inject(step);
       return check_call(false);
+    case StepKind::router:
+      inject_error(step);
+      return check_call(false);
     case StepKind::forget:
       flows_.erase(step.packet.peer_port);
       return {};
@@ -147,6 +150,18 @@ void Runner::inject(const Step& step) {
   const Packet packet = make(step.packet, flow);
   note(now_us_, Sender::peer, packet, flow);
   const std::vector<std::uint8_t> bytes = bytes_of(packet, family_);
+  table_.netdev_send(table_.userdata, bytes.data(), bytes.size());
+}
+
+/// A router tells of a segment of ours.
+void Runner::inject_error(const Step& step) {
+  const Flow& flow = flow_of(step.packet.peer_port);
+  Packet segment;
+  segment.source_port = flow.own_port;
+  segment.target_port = flow.peer_port;
+  segment.seq = flow.own_start + static_cast<std::uint32_t>(step.packet.seq);
+  packets_.push_back(seconds(now_us_) + step.text.substr(step.text.find(" < ")));
+  const std::vector<std::uint8_t> bytes = error_bytes_of(step.error, step.mtu, segment, family_);
   table_.netdev_send(table_.userdata, bytes.data(), bytes.size());
 }
 

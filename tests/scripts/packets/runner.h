@@ -30,6 +30,7 @@ class Runner {
   std::string run_call(const Step& step);
   std::string check_call(bool must_have_ended);
   void inject(const Step& step);
+  void inject_error(const Step& step);
   std::string expect(const Step& step);
   std::string flood(std::uint16_t count);
   std::string check_silence();

@@ -1,5 +1,6 @@
 #include "tests/scripts/packets/script.h"
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <sstream>
@@ -91,6 +92,7 @@ class Reader {
     std::string rest;
     stream >> kind;
     std::getline(stream, rest);
+    if (kind == "<" && rest.starts_with(" icmp ")) return read_router(rest.substr(6), step);
     if (kind == "<" || kind == ">") {
       step.kind = kind == "<" ? StepKind::inject : StepKind::expect;
       std::string wrong;
@@ -123,6 +125,33 @@ class Reader {
     step.words.push_back(kind);
     std::istringstream arguments(rest.substr(0, equals));
     for (std::string word; arguments >> word;) step.words.push_back(word);
+    script_.steps.push_back(step);
+    return {};
+  }
+
+  /// "[@PORT] too_big MTU SEQ", or another error and SEQ.
+  std::string read_router(const std::string& text, Step& step) {
+    static constexpr std::pair<std::string_view, RouterError> names[] = {
+        {"too_big", RouterError::too_big},
+        {"net_unreachable", RouterError::net_unreachable},
+        {"host_unreachable", RouterError::host_unreachable},
+        {"port_unreachable", RouterError::port_unreachable}};
+    std::istringstream stream(text);
+    std::string word;
+    stream >> word;
+    step.kind = StepKind::router;
+    step.packet.peer_port = usual_peer_port;
+    if (word.starts_with('@')) {
+      step.packet.peer_port = static_cast<std::uint16_t>(std::stoi(word.substr(1)));
+      stream >> word;
+    }
+    const auto* const name = std::find_if(std::begin(names), std::end(names),
+                                          [&](const auto& entry) { return entry.first == word; });
+    if (name == std::end(names))
+      return "`too_big MTU`, `net_unreachable`, `host_unreachable` or `port_unreachable` is wanted";
+    step.error = name->second;
+    if (step.error == RouterError::too_big) stream >> step.mtu;
+    if (!(stream >> step.packet.seq) || stream >> word) return "one number of a segment is wanted at the end";
     script_.steps.push_back(step);
     return {};
   }

@@ -17,15 +17,17 @@ struct ScriptTime {
   bool is_relative = false;
 };
 
-enum class StepKind : std::uint8_t { call, inject, expect, forget, flood };
+enum class StepKind : std::uint8_t { call, inject, expect, forget, flood, router };
 
 struct Step {
   std::string where;  ///< file:line
   std::string text;   ///< The line.
   StepKind kind = StepKind::call;
   ScriptTime time;
-  std::optional<ScriptTime> end;   ///< Of a call that blocks.
-  PacketText packet;               ///< inject, expect; of forget the port.
+  std::optional<ScriptTime> end;  ///< Of a call that blocks.
+  PacketText packet;              ///< inject, expect; of forget the port; of router that and the number.
+  RouterError error{};            ///< router: what it says, and of too_big its link's MTU.
+  std::uint16_t mtu = 0;
   std::uint16_t count = 0;         ///< flood: SYNs.
   std::vector<std::string> words;  ///< call: name and arguments.
   std::string result;              ///< call: as written behind "=".
