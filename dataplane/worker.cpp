@@ -9,7 +9,6 @@
 #include <ctime>
 
 #include "dataplane/net/cursor.h"
-#include "dataplane/tx_frame.h"
 
 namespace byway {
 
@@ -248,83 +247,6 @@ void Worker::send_segment(tcp::SegmentOut& segment, std::uint16_t part_bytes, In
   if (host_.send(packet, std::move(segment.payload), now) == net::SendResult::unreachable) {
     const tcp::Seq seq{net::load_be32(&segment.header[sequence_offset])};
     stack_.on_delivery_error({segment.flow(), seq, true}, now);
-  }
-}
-
-// ---- ports, outwards -------------------------------------------------------------------------------------
-
-/// While a port is behind, segments stay with their connections, which then see a full send buffer.
-bool Worker::have_room_to_send() const {
-  for (const Lane& lane : lanes_) {
-    if (lane.waiting > tx_backlog_frames / 2) return false;
-  }
-  return true;
-}
-
-bool Worker::transmit(net::LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload) {
-  const Rope data = std::move(payload);
-  const Offloads& offloads = lanes_[link].port->info().offloads;
-  TaggedHeader tagged;
-  header = with_tag(header, link, tagged);
-  rte_mbuf* frame = build_tx_frame(buffers_, header, data, offloads.tx_chains);
-  if (frame == nullptr) {
-    counters_.worker.add(WorkerCounter::tx_no_buffer);
-    return false;
-  }
-  if (offloads.has_tx_checksum()) prepare_offloads(frame, header, offloads, 0);
-  return dispatch(link, frame);
-}
-
-bool Worker::dispatch(net::LinkIndex link, rte_mbuf* frame) {
-  Lane& lane = lanes_[lanes_[link].device];
-  if (!lane.polls) {
-    if (shared_.mailboxes[lane.owner]->push(frame, Errand::send, link)) return true;
-    counters_.worker.add(WorkerCounter::steered_lost);
-    rte_pktmbuf_free(frame);
-    return false;
-  }
-  return enqueue(lane, link, frame);
-}
-
-bool Worker::enqueue(Lane& lane, net::LinkIndex link, rte_mbuf* frame) {
-  static_cast<void>(link);
-  if (lane.waiting == tx_backlog_frames) flush(lane);
-  if (lane.waiting == tx_backlog_frames) {
-    counters_.worker.add(WorkerCounter::tx_backlog_full);
-    rte_pktmbuf_free(frame);
-    return false;
-  }
-  lane.backlog[lane.waiting++] = frame;
-  return true;
-}
-
-void Worker::flush_ports() {
-  for (Lane& lane : lanes_) {
-    if (lane.waiting > 0) flush(lane);
-  }
-}
-
-void Worker::flush(Lane& lane) {
-  if (!lane.is_open) {  // nobody is there: like a cable that is not plugged in
-    counters_.worker.add(WorkerCounter::tx_port_closed, lane.waiting);
-    rte_pktmbuf_free_bulk(lane.backlog.data(), lane.waiting);
-    lane.waiting = 0;
-    lane.shown = 0;
-    lane.prepared = 0;
-    return;
-  }
-  if (lane.port->info().offloads.has_tx_checksum()) prepare(lane);
-  if (capture_ != nullptr) [[unlikely]] {
-    show({lane.backlog.data() + lane.shown, lane.waiting - lane.shown},
-         static_cast<std::size_t>(&lane - lanes_.data()), true);
-    lane.shown = lane.waiting;
-  }
-  const std::uint16_t taken = lane.port->tx_burst(lane.queue, {lane.backlog.data(), lane.waiting});
-  lane.waiting -= taken;
-  lane.shown -= std::min<std::uint32_t>(lane.shown, taken);
-  lane.prepared -= std::min<std::uint32_t>(lane.prepared, taken);
-  if (lane.waiting > 0 && taken > 0) {
-    std::copy_n(lane.backlog.begin() + taken, lane.waiting, lane.backlog.begin());
   }
 }
 

@@ -151,6 +151,8 @@ std::expected<void, std::string> NodeRuntime::open_ports() {
                                          link.mtu, net::ipv6_mtu_min));
     }
     if (!wanted.kernel_interface.empty()) {
+      PortInfo port = link.port->info();
+      port.mtu = link.mtu;
       auto side = Port::open(kernel_side_of(wanted, port, kernel_sides_.size(), worker_count()), raw_pools());
       if (!side) {
         return std::unexpected(
