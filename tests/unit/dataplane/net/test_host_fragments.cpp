@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "tests/unit/dataplane/net/bench.h"
+#include "tests/unit/dataplane/net/bench_ipv6.h"
 
 using namespace byway;
 using namespace byway::net;
@@ -94,4 +95,50 @@ TEST_CASE("what was put together is no fragment again") {
   frame.is_reassembled = true;
   bench.host.on_burst({&frame, 1}, bench.now, bench.ingress);
   CHECK(bench.count(Counter::drop_ip_fragment) == 1);
+}
+
+TEST_CASE("an IPv6 segment in pieces comes up as one; each piece names its packet, a whole packet none") {
+  Bench6 bench;
+  const Frame frame = ip6_frame({.traffic_class = 2, .payload = tcp_bytes(text)});
+  const Frame segment(frame.begin() + behind_ipv6, frame.end());
+  CHECK(find_ipv6_fragment(std::span(frame).subspan(ethernet_header_bytes)) == std::nullopt);
+  constexpr std::uint8_t tcp = 6;
+  constexpr std::uint8_t fragment = 44;
+  constexpr std::uint8_t options = 60;
+  constexpr std::size_t piece_bytes = 24;
+  for (std::size_t at = 0; at < segment.size(); at += piece_bytes) {
+    CHECK(bench.ingress.whole_count == 0);
+    const std::size_t end = std::min(at + piece_bytes, segment.size());
+    const Frame header = fragment_header(tcp, static_cast<std::uint16_t>(at), end < segment.size());
+    const Frame piece = ip6_frame({.next_header = 0,  // the checksum is in the whole already
+                                   .traffic_class = 2,
+                                   .extensions = joined(extension(fragment), header),
+                                   .first_extension = options,
+                                   .payload = Frame(segment.begin() + static_cast<std::ptrdiff_t>(at),
+                                                    segment.begin() + static_cast<std::ptrdiff_t>(end))});
+    CHECK(find_ipv6_fragment(std::span(piece).subspan(ethernet_header_bytes)) == 0x01020304);
+    bench.receive(piece);
+  }
+  receive_whole(bench);
+  REQUIRE(bench.ingress.segment_count == 1);
+  const Packet& packet = bench.ingress.segments[0];
+  CHECK(packet.source == ip("2001:db8::2"));
+  CHECK(packet.destination == ip("2001:db8::1"));
+  CHECK(packet.traffic_class == 2);
+  CHECK(std::ranges::equal(packet.payload.bytes(), segment));
+  const Frame atomic = ip6_frame({.extensions = fragment_header(tcp, 0, false),
+                                  .first_extension = fragment,
+                                  .payload = tcp_bytes(text)});
+  CHECK(find_ipv6_fragment(std::span(atomic).subspan(ethernet_header_bytes)) == std::nullopt);
+}
+
+TEST_CASE("pieces of what nobody here speaks are not kept") {
+  Bench6 bench;
+  constexpr std::uint8_t experimental = 253;
+  bench.receive(ip6_frame({.next_header = experimental,
+                           .extensions = fragment_header(experimental, 0, true),
+                           .first_extension = 44,
+                           .payload = Frame(64)}));
+  CHECK(bench.count(Counter::fragment_datagrams) == 0);
+  CHECK(bench.heap.live() == 0);
 }
