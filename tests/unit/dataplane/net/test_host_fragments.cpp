@@ -131,14 +131,3 @@ TEST_CASE("an IPv6 segment in pieces comes up as one; each piece names its packe
                                   .payload = tcp_bytes(text)});
   CHECK(find_ipv6_fragment(std::span(atomic).subspan(ethernet_header_bytes)) == std::nullopt);
 }
-
-TEST_CASE("pieces of what nobody here speaks are not kept") {
-  Bench6 bench;
-  constexpr std::uint8_t experimental = 253;
-  bench.receive(ip6_frame({.next_header = experimental,
-                           .extensions = fragment_header(experimental, 0, true),
-                           .first_extension = 44,
-                           .payload = Frame(64)}));
-  CHECK(bench.count(Counter::fragment_datagrams) == 0);
-  CHECK(bench.heap.live() == 0);
-}
