@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <span>
 #include <utility>
 
 #include "tests/sim/network.h"
@@ -15,6 +16,10 @@ constexpr std::uint32_t timers_per_round = 1024;
 constexpr std::int64_t second_ns = 1'000'000'000;
 /// Users write into all buffers but one in so many: what arrives finds some.
 constexpr std::uint32_t kept_from_users = 8;
+/// For this long after a move packets may still arrive at the stack that the connection has left, which hands
+/// them over: they come this much later than those that find the right one, and so behind some of them.
+constexpr Nanoseconds stray_time = 20ms;
+constexpr Nanoseconds hand_over_delay_max = 2ms;
 
 }  // namespace
 
@@ -26,11 +31,13 @@ Host::Host(Network& network, const net::IpAddress& address, const HostOptions& o
       mtu_(options.mtu),
       buffers_(options.buffers),
       segment_(slices),
+      stray_until_(network.now()),
       silence_(network.now()) {
   if (buffers_ != 0) stack.set_buffers(buffers_, buffers_);
 }
 
-void Host::add_second_stack(const tcp::StackOptions& options) {
+void Host::add_second_stack(const tcp::StackOptions& options, Random random) {
+  stray_ = random;
   other_ = std::make_unique<SecondStack>(*this, options, network_.now());
   if (buffers_ != 0) other_->stack.set_buffers(buffers_, buffers_);
 }
@@ -43,20 +50,23 @@ bool Host::listen(const net::SocketAddress& local, Acceptor& acceptor) {
 
 Stream* Host::move(Stream& stream, StreamHandler& handler) {
   if (!other_) return nullptr;
+  const Instant now = network_.now();
   const net::SocketAddress local = stream.local_address();
   const net::SocketAddress remote = stream.remote_address();
   tcp::Stack& from = stack_of({local.ip, remote.ip, local.tcp_port, remote.tcp_port});
   const bool comes_back = &from == &other_->stack;
   tcp::Stack& to = comes_back ? stack : other_->stack;
   std::vector<std::uint8_t> bytes(from.export_bytes(stream));
-  if (bytes.empty() || from.export_connection(stream, bytes, network_.now()) != bytes.size()) return nullptr;
+  if (bytes.empty() || from.export_connection(stream, bytes, now) != bytes.size()) return nullptr;
+  if (stray_.chance(0.3)) try_bad_imports(from, to, bytes, handler);
   tcp::HandoverError error = tcp::HandoverError::none;
-  Stream* moved = to.import_connection(bytes, handler, error, network_.now());
+  Stream* moved = to.import_connection(bytes, handler, error, now);
   if (moved == nullptr) {
     if (error != tcp::HandoverError::no_memory) move_error_ = "a move failed: " + std::string(name_of(error));
     return nullptr;
   }
   from.forget(stream);
+  stray_until_ = now + stray_time;
   if (comes_back) {
     at_second_.erase({remote, local.tcp_port});
   } else {
@@ -64,6 +74,29 @@ Stream* Host::move(Stream& stream, StreamHandler& handler) {
   }
   ++moves_;
   return moved;
+}
+
+void Host::try_bad_imports(tcp::Stack& from, tcp::Stack& to, std::vector<std::uint8_t> bytes,
+                           StreamHandler& handler) {
+  const Instant now = network_.now();
+  const auto expect = [&](tcp::Stack& importer, std::span<const std::uint8_t> what,
+                          tcp::HandoverError wanted) {
+    tcp::HandoverError error = tcp::HandoverError::none;
+    if (importer.import_connection(what, handler, error, now) != nullptr || error != wanted) {
+      move_error_ = "a bad import: " + std::string(name_of(error)) + " instead of " + name_of(wanted);
+    }
+  };
+  expect(from, bytes, tcp::HandoverError::in_use);
+  expect(to, std::span(bytes).first(stray_.below(bytes.size())), tcp::HandoverError::truncated);
+  std::vector<std::uint8_t> older = bytes;
+  --older[0];  // the magic number, which says the version, is first
+  expect(to, older, tcp::HandoverError::bad_version);
+  // One octet that is not what it was. Either the importer sees it, or it takes another connection than the
+  // one that was written; in both cases nothing of it stays.
+  bytes[stray_.below(bytes.size())] ^= static_cast<std::uint8_t>(stray_.between(1, 255));
+  tcp::HandoverError error = tcp::HandoverError::none;
+  Stream* wrong = to.import_connection(bytes, handler, error, now);
+  if (wrong != nullptr) to.forget(*wrong);
 }
 
 tcp::Stack& Host::stack_of(const tcp::FlowKey& flow) {
@@ -99,6 +132,24 @@ void Host::on_packet(const PacketView& packet, Instant now) {
     ++arrivals_refused_;
     return;
   }
+  if (now < stray_until_ && stray_.chance(0.3)) {
+    network_.at(now + stray_.duration(hand_over_delay_max),
+                [this, packet, bytes = std::vector<std::uint8_t>(packet.tcp.begin(), packet.tcp.end())] {
+                  PacketView late = packet;
+                  late.tcp = bytes;
+                  had_packet_ = true;
+                  if (is_out_of_buffers()) {
+                    ++arrivals_refused_;
+                  } else {
+                    take_in(late, network_.now());
+                  }
+                });
+    return;
+  }
+  take_in(packet, now);
+}
+
+void Host::take_in(const PacketView& packet, Instant now) {
   Slice tcp = arrivals.copy(packet.tcp);
   if (tcp.empty()) return;
   tcp::SegmentView segment;

@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "dataplane/clock.h"
 #include "dataplane/net/address.h"
@@ -18,6 +19,7 @@
 #include "dataplane/tcp/stack.h"
 #include "dataplane/timer_wheel.h"
 #include "tests/sim/node.h"
+#include "tests/sim/random.h"
 #include "tests/sim/silence.h"
 
 namespace byway::sim {
@@ -37,10 +39,11 @@ class Host final : public Node, private tcp::RouteSource {
 
   /// A second stack of the same machine, as another worker's: connections may move between the two. Before
   /// listen().
-  void add_second_stack(const tcp::StackOptions& options);
+  void add_second_stack(const tcp::StackOptions& options, Random random);
   /// On every stack that there is. False: no room for a listener.
   [[nodiscard]] bool listen(const net::SocketAddress& local, Acceptor& acceptor);
-  /// Moves the connection behind `stream` to the other stack. nullptr: it stays, since there is no other, it
+  /// Moves the connection behind `stream` to the other stack. For a while some packets take the way by the
+  /// stack that it has left, and come late. nullptr: it stays, since there is no other, it
   /// is in no state to move, or memory is short.
   [[nodiscard]] Stream* move(Stream& stream, StreamHandler& handler);
   [[nodiscard]] std::uint64_t moves() const { return moves_; }
@@ -104,6 +107,10 @@ class Host final : public Node, private tcp::RouteSource {
     if (other_) function(other_->stack);
   }
   [[nodiscard]] bool is_out_of_buffers() const { return buffers_ != 0 && buffers_live() >= buffers_; }
+  void take_in(const PacketView& packet, Instant now);
+  /// Hands `to` what it must refuse, and what it may; none of it leaves a trace.
+  void try_bad_imports(tcp::Stack& from, tcp::Stack& to, std::vector<std::uint8_t> bytes,
+                       StreamHandler& handler);
   void fire_timers(Instant now);
   void count_buffers(Instant now);
   void flush(tcp::Stack& from, Instant now);
@@ -117,6 +124,8 @@ class Host final : public Node, private tcp::RouteSource {
   std::set<Flow> at_second_;  ///< Connections that have moved there; some may have ended.
   std::uint64_t moves_ = 0;
   std::string move_error_;
+  Random stray_{0};  ///< For what goes astray around moves.
+  Instant stray_until_;
   bool had_packet_ = false;
   Silence silence_;
   std::uint64_t starved_before_ = 0;

@@ -1,6 +1,7 @@
 // Whole stacks, honest and hostile ones, over links of all kinds, one world a seed. After each run every byte
 // has arrived once and in order, the connections have ended as planned, timers have kept still when nothing
-// happened, and all memory is back. In some worlds connections move between two stacks of their host.
+// happened, and all memory is back. In some worlds connections move between two stacks of their host, with
+// packets that come late by the one that they left, and with imports that must be refused.
 //
 //   sim_tcp [--seeds N] [--seed S] [--jobs N] [--trace] | --report
 #include <optional>

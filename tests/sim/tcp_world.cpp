@@ -88,7 +88,15 @@ TcpWorld::TcpWorld(std::uint64_t seed, bool trace) : random(seed) {
     if (moves && random.chance(0.7)) {
       HostOptions other = options[i];
       for (auto& byte : other.stack.secret) byte = static_cast<std::uint8_t>(random.next());
-      hosts.back()->add_second_stack(other.stack);
+      // Another worker's bounds may be others: it refuses what it has no place for, and offers no more than
+      // it would to a connection of its own.
+      if (random.chance(0.2)) other.stack.sockets_max = static_cast<std::uint32_t>(random.between(1, 6));
+      if (random.chance(0.3)) {
+        other.stack.receive_buffer_bytes = static_cast<Bytes>(random.between(1'000, 60'000));
+      }
+      if (random.chance(0.3))
+        other.stack.send_buffer_bytes = static_cast<Bytes>(random.between(1'000, 60'000));
+      hosts.back()->add_second_stack(other.stack, random.fork());
     }
     if (i > 0 && !traffic->listen(*hosts[i])) return;
   }
