@@ -304,12 +304,13 @@ class Connection {
                                 Instant now);
   [[nodiscard]] Seq ack_seq() const;
   [[nodiscard]] Bytes sendable() const;
+  [[nodiscard]] bool is_paced_in(Instant now);
   [[nodiscard]] bool may_take_nodes(const Context& context) const;
   [[nodiscard]] bool may_send_fin(Bytes length) const;
   void on_fin_sent();
   [[nodiscard]] bool make_room_in_flight(Context& context);
   void release_flight(Context& context);
-  void on_sent(Seq first, Seq end, Instant now);
+  void on_sent(Seq first, Seq end, bool paces, Instant now);
   void add_sack(const Context& context, HeaderFields& header, Bytes payload);
   void on_starved(Context& context, Instant now);
   void watch_closed_window(Instant now);

@@ -6,6 +6,7 @@
 #include "dataplane/clock.h"
 #include "dataplane/slab.h"
 #include "dataplane/tcp/cubic.h"
+#include "dataplane/tcp/pacer.h"
 #include "dataplane/tcp/prr.h"
 #include "dataplane/tcp/rack.h"
 #include "dataplane/tcp/sent_segments.h"
@@ -27,6 +28,7 @@ struct Flight {
   SentSegments sent;
   RackState rack;
   CongestionControl::Rounds rounds;
+  Pacer pacer;  ///< If the stack paces.
 
   Phase phase = Phase::open;
   Seq recover;  ///< RecoveryPoint: an ACK of it ends the phase.

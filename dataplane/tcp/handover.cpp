@@ -202,6 +202,7 @@ HandoverHead Connection::export_head(Instant now) const {
   head.retransmit_in = until(retransmit_at_, now);
   head.ack_in = until(ack_at_, now);
   head.life_in = until(life_at_, now);
+  head.keepalive_probes = keepalive_probes_;
   head.progress_age = (now - progress_at_).count();
   head.last_sent_age = (now - last_sent_at_).count();
   head.bytes_written = bytes_written_;
@@ -273,7 +274,7 @@ HandoverError Connection::import_state(Context& context, const HandoverHead& hea
     drop_buffers(context);
     return error;
   }
-  restart_keepalive(context, now);
+  if (life_at_.is_never()) restart_keepalive(context, now);  // where it comes from there was none
   signal(signal::output);
   if (!readable_.empty() || fin_received_) signal(signal::readable);
   return HandoverError::none;
@@ -315,6 +316,7 @@ void Connection::import_head(const HandoverHead& head, Instant now) {
   retransmit_at_ = deadline_of(head.retransmit_in, now);
   ack_at_ = deadline_of(head.ack_in, now);
   life_at_ = deadline_of(head.life_in, now);
+  keepalive_probes_ = head.keepalive_probes;
   progress_at_ = time_of(head.progress_age, now);
   last_sent_at_ = time_of(head.last_sent_age, now);
   bytes_written_ = head.bytes_written;

@@ -87,7 +87,8 @@ struct HandoverHead {
   std::uint32_t ranges = 0;
   std::uint32_t end = 0;  ///< Where the peer's FIN stands, if it came out of order (handover_flag::has_end).
   std::uint8_t phase = 0;
-  std::array<std::uint8_t, 7> unused{};
+  std::uint8_t keepalive_probes = 0;  ///< Sent without an answer.
+  std::array<std::uint8_t, 6> unused{};
 };
 static_assert(std::has_unique_object_representations_v<HandoverHead>);
 

@@ -42,6 +42,7 @@ struct StackOptions {
   Nanoseconds user_timeout = 120s;
   KeepAlive keepalive;
   Ecn ecn = Ecn::when_asked;
+  bool pacing = false;  ///< Spread what a window allows over the round trip (pacer.h).
   /// Key of sequence numbers, timestamps, local ports and the flow hash: random, never shown (RFC 6528 3).
   std::array<std::uint8_t, 16> secret{};
 };

@@ -208,7 +208,8 @@ bool Connection::build_new(Context& context, HeaderFields& header, Rope& payload
     if (flight_ != nullptr && flight_->frto == Flight::Frto::second_ack && flight_->frto_new == 0)
       return false;
     const Bytes length = sendable();
-    return length > 0 && build_data(context, header, payload, length, now);
+    if (length == 0 || (context.options.pacing && !is_paced_in(now))) return false;
+    return build_data(context, header, payload, length, now);
   }
   if (!may_send_fin(0)) return false;
   if (!make_room_in_flight(context)) {
@@ -219,7 +220,7 @@ bool Connection::build_new(Context& context, HeaderFields& header, Rope& payload
   fill_header(context, header, first, flag::ack | flag::fin, now);
   send_.nxt += 1;
   on_fin_sent();
-  on_sent(first, send_.nxt, now);
+  on_sent(first, send_.nxt, context.options.pacing, now);
   return true;
 }
 
@@ -253,7 +254,7 @@ bool Connection::build_data(Context& context, HeaderFields& header, Rope& payloa
   quick_acks_left_ = 0;  // a dialogue: the ACKs ride on our data from now on
   send_.nxt += length + (fin ? 1u : 0u);
   if (fin) on_fin_sent();
-  on_sent(first, send_.nxt, now);
+  on_sent(first, send_.nxt, context.options.pacing, now);
   return true;
 }
 
@@ -261,6 +262,13 @@ bool Connection::build_data(Context& context, HeaderFields& header, Rope& payloa
 bool Connection::may_take_nodes(const Context& context) const {
   if (context.nodes_pressure() != Pressure::critical) return true;
   return in_flight() == 0 && context.has_nodes_beyond(nodes_kept_from_new_data);
+}
+
+/// Whether new data may go now as far as pacing goes; else the time to look again is set.
+bool Connection::is_paced_in(Instant now) {
+  if (flight_ == nullptr || pipe() < initial_window(mss_) || flight_->pacer.may_send(now)) return true;
+  flight_->pacer.wake_at = flight_->pacer.next();
+  return false;
 }
 
 /// How much new data may go now: RFC 9293 3.8.6.2.1 (silly window avoidance without the Nagle delay, which
@@ -306,7 +314,7 @@ void Connection::release_flight(Context& context) {
 }
 
 /// New octets [first, end) have been handed out.
-void Connection::on_sent(Seq first, Seq end, Instant now) {
+void Connection::on_sent(Seq first, Seq end, bool paces, Instant now) {
   flight_->sent.push({first, micros(now), static_cast<std::uint16_t>(end - first)});
   if (flight_->phase != Phase::open) flight_->prr.on_sent(end - first);
   if (flight_->frto_new > 0) --flight_->frto_new;
@@ -314,6 +322,11 @@ void Connection::on_sent(Seq first, Seq end, Instant now) {
   send_.max = later(send_.max, end);
   if (retransmit_at_.is_never()) retransmit_at_ = now + rtt_.rto(backoffs_);  // RFC 6298 5.1
   last_sent_at_ = now;
+  if (paces && rtt_.has_sample()) {
+    const bool slow_start = congestion_.window() < congestion_.threshold();
+    flight_->pacer.on_sent(end - first, congestion_.window(), std::max<Nanoseconds>(rtt_.srtt(), 1us),
+                           slow_start, now);
+  }
   schedule_probe(now);
 }
 

@@ -7,7 +7,8 @@
 namespace byway::tcp {
 
 Instant Connection::deadline() const {
-  const Instant flight_at = flight_ != nullptr ? flight_->timer_at : Instant::never();
+  const Instant flight_at =
+      flight_ != nullptr ? std::min(flight_->timer_at, flight_->pacer.wake_at) : Instant::never();
   return std::min({retransmit_at_, flight_at, ack_at_, life_at_});
 }
 
@@ -16,6 +17,10 @@ void Connection::on_deadline(Context& context, Instant now) {
     ack_at_ = Instant::never();
     ack_now_ = true;
     context.count(CounterIndex::delayed_acks);
+    signal(signal::output);
+  }
+  if (flight_ != nullptr && flight_->pacer.wake_at <= now) {
+    flight_->pacer.wake_at = Instant::never();
     signal(signal::output);
   }
   if (flight_ != nullptr && flight_->timer_at <= now) on_flight_timer(context, now);

@@ -16,6 +16,8 @@ bool set_option(std::string_view name, std::uint32_t value, HostOptions& out) {
     out.stack.send_buffer_bytes = value;
   } else if (name == "ecn" && value <= static_cast<std::uint32_t>(tcp::Ecn::always)) {
     out.stack.ecn = static_cast<tcp::Ecn>(value);
+  } else if (name == "pacing") {
+    out.stack.pacing = value != 0;
   } else if (name == "sockets") {
     out.stack.sockets_max = value;
   } else if (name == "user_timeout") {

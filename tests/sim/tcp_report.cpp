@@ -18,7 +18,9 @@ constexpr Nanoseconds path_delay = 10ms;  ///< Each way.
 /// What the path holds: its bandwidth times its round trip.
 constexpr Bytes path_bytes = 125'000;
 constexpr double megabit = 1e6;
-constexpr std::uint64_t seed = 1;
+/// Which packets are lost is chosen by the seed; a figure is the median of so many, for at 10 % of losses one
+/// run has twice the goodput of another.
+constexpr std::uint64_t seeds = 5;
 
 const net::IpAddress sender_address = net::IpAddress::from_v4({0x0a000001});
 const net::IpAddress receiver_address = net::IpAddress::from_v4({0x0a000002});
@@ -41,7 +43,7 @@ HostOptions host_options(std::uint8_t number) {
 /// Flows from one host to another over one path; only the data's direction is narrow and loses.
 class Path {
  public:
-  explicit Path(const LinkOptions& forth)
+  explicit Path(const LinkOptions& forth, std::uint64_t seed = 1)
       : network_(seed),
         sender_(network_.add_host(sender_address, host_options(1))),
         receiver_(network_.add_host(receiver_address, host_options(2))),
@@ -102,17 +104,28 @@ std::string report_goodput() {
                                 {0.01, 7.4}, {0.02, 5.4},  {0.05, 3.1}, {0.1, 1.3}};
   constexpr Nanoseconds length = 20s;
   std::string wrong;
-  std::printf("Goodput of one flow over 50 Mbit/s, 20 ms round trip, a queue of 125 kB, in 20 s\n");
-  std::printf("  loss      Mbit/s   sent again   time-outs\n");
+  std::printf(
+      "Goodput of one flow over 50 Mbit/s, 20 ms round trip, a queue of 125 kB, in 20 s; median of %llu\n",
+      static_cast<unsigned long long>(seeds));
+  std::printf("  loss      Mbit/s   least    most   sent again   time-outs\n");
   for (const LossCase& one : cases) {
     LinkOptions link = narrow_link();
     link.loss = one.loss;
-    Path path(link);
-    const double rate = path.run(1, 0s, 0s, length)[0] / megabit;
-    std::printf("  %5.2f %%   %6.2f   %10llu   %9llu\n", one.loss * 100, rate,
-                static_cast<unsigned long long>(path.retransmits()),
-                static_cast<unsigned long long>(path.timeouts()));
-    if (rate >= one.megabits_min || !wrong.empty()) continue;
+    std::vector<double> rates;
+    std::uint64_t retransmits = 0;
+    std::uint64_t timeouts = 0;
+    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+      Path path(link, seed);
+      rates.push_back(path.run(1, 0s, 0s, length)[0] / megabit);
+      retransmits += path.retransmits();
+      timeouts += path.timeouts();
+    }
+    std::ranges::sort(rates);
+    const double median = rates[seeds / 2];
+    std::printf("  %5.2f %%   %6.2f  %6.2f  %6.2f   %10.1f   %9.1f\n", one.loss * 100, median, rates.front(),
+                rates.back(), static_cast<double>(retransmits) / seeds,
+                static_cast<double>(timeouts) / seeds);
+    if (median >= one.megabits_min || !wrong.empty()) continue;
     wrong = "goodput at a loss of " + std::to_string(one.loss) + " is below its bound of " +
             std::to_string(one.megabits_min) + " Mbit/s";
   }

@@ -45,6 +45,7 @@ HostOptions random_host(Random& random) {
   host.stack.ecn = static_cast<tcp::Ecn>(random.below(3));
   if (random.chance(0.3)) host.stack.receive_buffer_bytes = static_cast<Bytes>(random.between(1'000, 60'000));
   if (random.chance(0.3)) host.stack.send_buffer_bytes = static_cast<Bytes>(random.between(1'000, 60'000));
+  host.stack.pacing = random.chance(0.2);
   if (random.chance(0.3)) host.mtu = static_cast<std::uint16_t>(random.between(600, 9000));
   for (auto& byte : host.stack.secret) byte = static_cast<std::uint8_t>(random.next());
   return host;

@@ -402,9 +402,11 @@ class NodeReader {
 
   void read_tcp() {
     if (!root_.find("tcp").IsDefined()) return;
-    Section section(problems_, root_.find("tcp"), "tcp", {"ecn", "keepalive", "user_timeout"});
+    Section section(problems_, root_.find("tcp"), "tcp", {"ecn", "keepalive", "pacing", "user_timeout"});
     static constexpr std::string_view words[] = {"off", "when-asked", "always"};
     if (const auto choice = section.word("ecn", words)) config_.ecn = static_cast<tcp::Ecn>(*choice);
+    static constexpr std::string_view switches[] = {"off", "on"};
+    config_.pacing = section.word("pacing", switches).value_or(0) != 0;
     const auto milliseconds = [](Section& from, std::string_view key, std::uint64_t min, std::uint64_t max,
                                  Nanoseconds& value) {
       if (const auto read = from.duration_ms(key, min, max)) value = std::chrono::milliseconds(*read);

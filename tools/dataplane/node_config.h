@@ -77,6 +77,7 @@ struct NodeConfig {
   std::uint32_t receive_buffer_bytes = 4 * 1024 * 1024;
   std::uint32_t send_buffer_bytes = 4 * 1024 * 1024;
   tcp::Ecn ecn = tcp::Ecn::when_asked;
+  bool pacing = false;
   tcp::KeepAlive keepalive;
   Nanoseconds user_timeout = tcp::StackOptions{}.user_timeout;
   /// Users and groups beside the own user that may connect to the socket, by number or name.

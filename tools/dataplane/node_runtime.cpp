@@ -182,6 +182,7 @@ tcp::StackOptions NodeRuntime::stack_options() const {
   options.receive_buffer_bytes = config_.receive_buffer_bytes;
   options.send_buffer_bytes = config_.send_buffer_bytes;
   options.ecn = config_.ecn;
+  options.pacing = config_.pacing;
   options.keepalive = config_.keepalive;
   options.user_timeout = config_.user_timeout;
   fill_random(options.secret);

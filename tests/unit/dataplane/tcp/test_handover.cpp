@@ -146,6 +146,43 @@ TEST_CASE("what was in flight when a connection moved is sent again by its time-
   CHECK(sent[0].view.seq == busy.first);
 }
 
+TEST_CASE("keepalive goes on where it was, however often a connection moves") {
+  StackOptions options;
+  options.keepalive = {true, 10s, 2s, 2};
+  StackBench first(options);
+  StackBench second(options);
+  StackBench third(options);
+  Listening handler;
+  first.handler = &handler;
+  Peer peer(first, client_port);
+  const auto move = [&handler](StackBench& from, Stream& stream, StackBench& to) {
+    std::vector<std::uint8_t> bytes(from.stack.export_bytes(stream));
+    REQUIRE(from.stack.export_connection(stream, bytes, from.now) == bytes.size());
+    from.stack.forget(stream);
+    HandoverError error = HandoverError::none;
+    Stream* moved = to.stack.import_connection(bytes, handler, error, to.now);
+    REQUIRE(moved != nullptr);
+    to.flush();
+    return moved;
+  };
+  first.flush();
+  first.advance(9s);
+  CHECK(first.flush().empty());
+  Stream* stream = move(first, peer.stream(), second);
+  second.advance(1500ms);
+  CHECK(second.count(CounterIndex::keepalive_probes) == 0);
+  second.flush();
+  CHECK(second.count(CounterIndex::keepalive_probes) == 1);
+  second.advance(2100ms);
+  second.flush();
+  CHECK(second.count(CounterIndex::keepalive_probes) == 2);
+  static_cast<void>(move(second, *stream, third));
+  third.advance(2500ms);
+  third.flush();
+  CHECK(third.count(CounterIndex::keepalive_probes) == 0);
+  CHECK(third.stack.connection_count() == 0);
+}
+
 TEST_CASE("a connection can only be where its addresses and ports are not taken") {
   Busy busy;
   const auto bytes = busy.save();

@@ -32,7 +32,8 @@ std::string right_file() {
          "poll: busy\n"
          "runtime_dir: /tmp/x\n"
          "limits: {drain_timeout: 500ms, receive_buffer: 64KiB, send_buffer: 1MiB}\n"
-         "tcp: {ecn: always, keepalive: {idle: 10s, interval: 2s, probes: 3}, user_timeout: 30s}\n"
+         "tcp: {ecn: always, pacing: on, keepalive: {idle: 10s, interval: 2s, probes: 3}, user_timeout: "
+         "30s}\n"
          "control: {users: [root], groups: ['17']}\n";
 }
 
@@ -82,6 +83,7 @@ TEST_CASE("a right file gives every value") {
   CHECK(config->receive_buffer_bytes == 64 * 1024);
   CHECK(config->send_buffer_bytes == 1024 * 1024);
   CHECK(config->ecn == tcp::Ecn::always);
+  CHECK(config->pacing);
   CHECK(config->keepalive.enabled);
   CHECK(config->keepalive.idle == 10s);
   CHECK(config->keepalive.interval == 2s);
@@ -100,6 +102,7 @@ TEST_CASE("ports alone are enough; everything else has a default") {
   CHECK(config->runtime_dir == runtime_dir_default);
   CHECK(config->mbufs == mbufs_default);
   CHECK(config->ecn == tcp::Ecn::when_asked);
+  CHECK_FALSE(config->pacing);
   CHECK_FALSE(config->keepalive.enabled);
   CHECK(config->user_timeout == 120s);
 }
