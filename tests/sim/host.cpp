@@ -32,7 +32,7 @@ Host::Host(Network& network, const net::IpAddress& address, const HostOptions& o
       buffers_(options.buffers),
       segment_(slices),
       stray_until_(network.now()),
-      silence_(network.now()) {
+      silence_(network.now(), options.stack.pacing) {
   if (buffers_ != 0) stack.set_buffers(buffers_, buffers_);
 }
 

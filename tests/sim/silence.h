@@ -23,7 +23,11 @@ class Silence {
   /// A connection that found no memory looks again after tcp::starved_retry (10 ms).
   static constexpr Nanoseconds starved_interval = 5ms;
 
-  explicit Silence(Instant now) : since_(now) {}
+  /// One that paces wakes up for every tcp::pacing_burst, until its window is out: within a round trip.
+  static constexpr Nanoseconds paced_interval = 1ms;
+  static constexpr Nanoseconds paced_time_max = 1s;
+
+  Silence(Instant now, bool paces) : since_(now), paces_(paces) {}
 
   void end(Instant now) {
     since_ = now;
@@ -50,11 +54,13 @@ class Silence {
     const Nanoseconds length = now - since_;
     std::uint64_t allowed = at_once + static_cast<std::uint64_t>(length / slow_interval);
     for (Nanoseconds at = doubling_from; at < length; at *= 2) allowed += per_doubling;
+    if (paces_) allowed += static_cast<std::uint64_t>(std::min(length, paced_time_max) / paced_interval);
     if (was_starved_) allowed += static_cast<std::uint64_t>(length / starved_interval);
     return allowed;
   }
 
   Instant since_;
+  bool paces_;
   std::uint64_t fires_ = 0;
   std::uint64_t total_ = 0;
   std::uint32_t connections_ = 0;  ///< Most since then.
