@@ -10,6 +10,8 @@ namespace {
 /// A host without a free socket tries again after this time.
 constexpr Nanoseconds connect_retry = 200ms;
 constexpr Nanoseconds long_pause_max = 20s;
+/// A reader that pauses takes up to so much at a time, or the largest transfer might take half an hour.
+constexpr std::uint64_t slow_read_min = 64;
 
 std::uint64_t random_size(std::uint64_t bytes_max, Random& random) {
   switch (random.below(4)) {
@@ -28,7 +30,10 @@ EndpointPlan random_plan(std::uint64_t bytes_max, Random& random) {
   plan.bytes_to_send = random_size(bytes_max, random);
   plan.write_max = random.chance(0.2) ? random.between(1, 100) : random.between(100, 30'000);
   plan.read_max = random.chance(0.2) ? random.between(1, 2'000) : 100'000;
-  if (random.chance(0.3)) plan.read_pause = random.duration(100ms);
+  if (random.chance(0.3)) {
+    plan.read_pause = random.duration(100ms);
+    plan.read_max = std::max(plan.read_max, slow_read_min);
+  }
   if (random.chance(0.1)) {
     plan.pause_at = random.between(1, 20'000);
     plan.long_pause = random.duration(long_pause_max);
