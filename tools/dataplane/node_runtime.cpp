@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <ctime>
 
 #include "dataplane/net/address_text.h"
 #include "tools/dataplane/least_privilege.h"
@@ -40,9 +42,13 @@ PortOptions kernel_side_of(const PortConfig& config, const PortInfo& port, std::
   return options;
 }
 
+/// Workers that have given up their capabilities, of this process.
+std::atomic<std::uint32_t> workers_without_capabilities{0};
+
 /// A worker, as DPDK runs it.
 int run_worker(void* worker) {
   drop_thread_capabilities();
+  workers_without_capabilities.fetch_add(1, std::memory_order_release);
   static_cast<Worker*>(worker)->run();
   return 0;
 }
@@ -211,9 +217,14 @@ std::expected<void, std::string> NodeRuntime::run(const MakeWorkerParts& make_pa
     workers_.push_back(
         std::make_unique<Worker>(options, *shared_, pools_[i], *applications_[i], parts.counters));
   }
+  const std::uint32_t wanted = workers_without_capabilities.load() + worker_count();
   for (std::uint32_t i = 0; i < worker_count(); ++i) {
     BYWAY_ASSERT(launch_worker(i, &run_worker, workers_[i].get()));
   }
+  // The filter of system calls that follows applies to all threads, and knows no capset: a worker that had no
+  // core until then would not start.
+  constexpr timespec pause{0, 100'000};
+  while (workers_without_capabilities.load(std::memory_order_acquire) != wanted) nanosleep(&pause, nullptr);
   return {};
 }
 
