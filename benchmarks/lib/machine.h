@@ -69,6 +69,15 @@ class Machine final : public net::FrameSink, private tcp::RouteSource {
   void events(Instant now) { static_cast<void>(stack.deliver_events(now)); }
   void timers(Instant now) { wheel.advance(now, timers_per_round); }
   void tcp_out(Instant now);
+  /// All of them.
+  void round(Instant now) {
+    take_burst();
+    parse(now);
+    tcp_in(now);
+    events(now);
+    timers(now);
+    tcp_out(now);
+  }
 
   Memory memory() { return {slices, buffers_}; }
 

@@ -77,13 +77,4 @@ ProxiedWorld::~ProxiedWorld() {
   proxy_->abort_all();
 }
 
-void ProxiedWorld::plain_round(Machine& machine) {
-  machine.take_burst();
-  machine.parse(now_);
-  machine.tcp_in(now_);
-  machine.events(now_);
-  machine.timers(now_);
-  machine.tcp_out(now_);
-}
-
 }  // namespace byway::benchmark

@@ -27,10 +27,10 @@ class ProxiedWorld {
   void round(GatewayRound&& gateway_round) {
     now_ = now_ + round_time;
     load_->on_round(now_);
-    plain_round(client_);
+    client_.round(now_);
     gateway_.take_burst();
     gateway_round(gateway_, *proxy_, now_);
-    plain_round(server_);
+    server_.round(now_);
     gateway_.take_burst();
     gateway_round(gateway_, *proxy_, now_);
   }
@@ -39,7 +39,6 @@ class ProxiedWorld {
 
  private:
   static constexpr Nanoseconds round_time = 20us;
-  void plain_round(Machine& machine);
 
   Instant now_{1'000'000'000};
   BlockProvider buffers_;

@@ -173,14 +173,14 @@ class Bed {
         const net::SocketAddress target{net::parse_prefix("10.1.0.1/32")->address, port(opened % ports_)};
         BYWAY_ASSERT(client_.stack.connect(target, user_) != nullptr);
       }
-      round(client_);
+      client_.round(now_);
       rounds.push_back(timed_round());
       BYWAY_ASSERT(user_.closed() == 0 && ++idle_rounds < 64ull * connections_ + 100'000);
     }
     // Delayed acknowledgments go out, and what was in flight is forgotten.
     for (int i = 0; i < 1000; ++i) {
       now_ = now_ + idle_step;
-      round(client_);
+      client_.round(now_);
       rounds.push_back(timed_round());
     }
     BYWAY_ASSERT(server_.stack.connection_count() == connections_);
@@ -212,18 +212,10 @@ class Bed {
   [[nodiscard]] std::uint16_t port(std::uint32_t index) const {
     return static_cast<std::uint16_t>(first_port + index);
   }
-  void round(Machine& machine) {
-    machine.take_burst();
-    machine.parse(now_);
-    machine.tcp_in(now_);
-    machine.events(now_);
-    machine.timers(now_);
-    machine.tcp_out(now_);
-  }
   std::uint32_t timed_round() {
     if (proxy_) proxy_->set_now(now_);
     const std::uint64_t began = thread_ns();
-    round(server_);
+    server_.round(now_);
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(thread_ns() - began, UINT32_MAX));
   }
 

@@ -124,11 +124,11 @@ class Crowd {
       asked += burst;
       client_.tcp_out(now_);
       const std::uint64_t began = ticks();
-      round(server_);
+      server_.round(now_);
       taken += ticks() - began;
       BYWAY_ASSERT(server_.burst_count() == burst);
       asker_.answers = 0;
-      round(client_);
+      client_.round(now_);
       BYWAY_ASSERT(asker_.answers == burst);
     }
     return static_cast<double>(taken) / static_cast<double>(2 * rounds * burst);
@@ -145,26 +145,18 @@ class Crowd {
       now_ = now_ + opening_round_time;
       for (std::uint32_t i = 0; i < opened_per_round && opened < connections_; ++i, ++opened)
         BYWAY_ASSERT(client_.stack.connect({address, port(opened % ports)}, asker_) != nullptr);
-      round(client_);
-      round(server_);
+      client_.round(now_);
+      server_.round(now_);
     }
     for (int i = 0; i < 100; ++i) {
       now_ = now_ + opening_round_time;
-      round(client_);
-      round(server_);
+      client_.round(now_);
+      server_.round(now_);
     }
   }
   std::uint32_t next() {
     if (at_ == order_.size()) at_ = 0;
     return order_[at_++];
-  }
-  void round(Machine& machine) {
-    machine.take_burst();
-    machine.parse(now_);
-    machine.tcp_in(now_);
-    machine.events(now_);
-    machine.timers(now_);
-    machine.tcp_out(now_);
   }
 
   std::uint32_t connections_;
