@@ -300,7 +300,7 @@ std::uint32_t Worker::take_mail(Instant now) {
         const Errand errand = Mailbox::errand_of(mail[i]);
         const net::LinkIndex link = Mailbox::link_of(mail[i]);
         if (errand == Errand::send) {
-          static_cast<void>(enqueue(lanes_[lanes_[link].device], link, mail[i]));
+          static_cast<void>(enqueue(lanes_[lanes_[link].device], mail[i]));
           continue;
         }
         if (errand == Errand::kernel) {

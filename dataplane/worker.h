@@ -186,7 +186,7 @@ class alignas(64) Worker final : private net::FrameSink, private tcp::RouteSourc
     return {place.data(), net::write_tagged(header, vlan, place)};
   }
   [[nodiscard]] bool dispatch(net::LinkIndex link, rte_mbuf* frame);
-  [[nodiscard]] bool enqueue(Lane& lane, net::LinkIndex link, rte_mbuf* frame);
+  [[nodiscard]] bool enqueue(Lane& lane, rte_mbuf* frame);
   void prepare(Lane& lane);
   void flush(Lane& lane);
   [[nodiscard]] std::uint32_t poll_kernel();

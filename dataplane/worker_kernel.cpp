@@ -97,7 +97,7 @@ std::uint32_t Worker::poll_kernel() {
     for (rte_mbuf* frame : std::span(burst).first(count)) {
       frame->ol_flags = 0;
       if (out.polls) {
-        static_cast<void>(enqueue(out, kernel.link, frame));
+        static_cast<void>(enqueue(out, frame));
       } else if (!shared_.mailboxes[out.owner]->push(frame, Errand::send, kernel.link)) {
         counters_.worker.add(WorkerCounter::steered_lost);
         rte_pktmbuf_free(frame);

@@ -109,11 +109,10 @@ bool Worker::dispatch(net::LinkIndex link, rte_mbuf* frame) {
     rte_pktmbuf_free(frame);
     return false;
   }
-  return enqueue(lane, link, frame);
+  return enqueue(lane, frame);
 }
 
-bool Worker::enqueue(Lane& lane, net::LinkIndex link, rte_mbuf* frame) {
-  static_cast<void>(link);
+bool Worker::enqueue(Lane& lane, rte_mbuf* frame) {
   if (lane.waiting == tx_backlog_frames) flush(lane);
   if (lane.waiting == tx_backlog_frames) {
     counters_.worker.add(WorkerCounter::tx_backlog_full);

@@ -72,7 +72,6 @@ Stream* Host::move(Stream& stream, StreamHandler& handler) {
   } else {
     at_second_.insert({remote, local.tcp_port});
   }
-  ++moves_;
   return moved;
 }
 

@@ -46,7 +46,6 @@ class Host final : public Node, private tcp::RouteSource {
   /// stack that it has left, and come late. nullptr: it stays, since there is no other, it
   /// is in no state to move, or memory is short.
   [[nodiscard]] Stream* move(Stream& stream, StreamHandler& handler);
-  [[nodiscard]] std::uint64_t moves() const { return moves_; }
   /// On any stack, TIME-WAIT included.
   [[nodiscard]] bool has_connection(const tcp::FlowKey& flow) { return stack_of(flow).has_connection(flow); }
   /// A move that failed without a reason; empty: none.
@@ -122,7 +121,6 @@ class Host final : public Node, private tcp::RouteSource {
   tcp::SegmentOut segment_;
   std::unique_ptr<SecondStack> other_;
   std::set<Flow> at_second_;  ///< Connections that have moved there; some may have ended.
-  std::uint64_t moves_ = 0;
   std::string move_error_;
   Random stray_{0};  ///< For what goes astray around moves.
   Instant stray_until_;
