@@ -101,6 +101,12 @@ void Rope::consume(Bytes count) {
   }
 }
 
+bool Rope::extend_back(std::span<const std::uint8_t> bytes) {
+  if (tail_ == nullptr || !tail_->slice.extend_back(bytes)) return false;
+  size_ += static_cast<Bytes>(bytes.size());
+  return true;
+}
+
 void Rope::truncate(Bytes count) {
   BYWAY_ASSERT(count <= size_);
   if (count == size_) return;

@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <new>
 #include <span>
 #include <string_view>
@@ -74,6 +75,16 @@ class Slice {
   void remove_back(Bytes count) {
     BYWAY_ASSERT(count <= size_);
     size_ -= count;
+  }
+  /// Copies `bytes` behind its own into the buffer, and takes them in. False, and nothing is changed: the
+  /// buffer ends before, or this is not the only reference to it.
+  [[nodiscard]] bool extend_back(std::span<const std::uint8_t> bytes) {
+    if (owner_ == nullptr || owner_->references != 1) return false;
+    const auto used = static_cast<std::size_t>(data_ - owner_->memory) + size_;
+    if (bytes.size() > owner_->capacity - used) return false;
+    std::memcpy(owner_->memory + used, bytes.data(), bytes.size());
+    size_ += static_cast<Bytes>(bytes.size());
+    return true;
   }
 
   [[nodiscard]] const std::uint8_t* data() const { return data_; }
@@ -220,6 +231,9 @@ class Rope {
     other.head_ = other.tail_ = nullptr;
     other.size_ = other.slice_count_ = 0;
   }
+  /// Copies `bytes` behind the last slice, into what its buffer has left. False, and nothing is changed:
+  /// there is no such room, or others refer to that buffer, too.
+  [[nodiscard]] bool extend_back(std::span<const std::uint8_t> bytes);
   /// Adds `slice` in front. False: no node left; `slice` is untouched.
   [[nodiscard]] bool prepend(Slice&& slice);
 

@@ -124,15 +124,17 @@ void Exchange::on_timer_due() {
 
 void Exchange::relay_request() {
   if (upstream_ == nullptr || !is_head_sent_) return;
-  upstream_->flush();
+  upstream_->flush_rest();
   Bytes left = relay_bytes_per_event_max;
-  while (!is_request_done_ && left > 0) {
+  Step step = Step::moved;
+  while (!is_request_done_ && left > 0 && step == Step::moved) {
     const std::uint64_t before = record_.request_content_bytes;
-    const Step step = relay_request_step(left);
-    if (step == Step::ended || step == Step::idle) return;
+    step = relay_request_step(left);
     left -= static_cast<Bytes>(record_.request_content_bytes - before);
   }
-  if (!is_request_done_) resume_at(context_.now);
+  if (step == Step::ended) return;
+  upstream_->flush();
+  if (!is_request_done_ && step != Step::idle) resume_at(context_.now);
 }
 
 Exchange::Step Exchange::relay_request_step(Bytes count_max) {
@@ -223,15 +225,18 @@ void Exchange::read_response() {
 }
 
 void Exchange::relay_response() {
-  downstream_.flush();
+  downstream_.flush_rest();
   if (!has_response_) return;
   Bytes left = relay_bytes_per_event_max;
-  while (!is_response_done_ && left > 0) {
+  Step step = Step::moved;
+  while (!is_response_done_ && left > 0 && step == Step::moved) {
     const std::uint64_t before = record_.response_content_bytes;
-    const Step step = relay_response_step(left);
-    if (step == Step::ended || step == Step::idle) return;
+    step = relay_response_step(left);
     left -= static_cast<Bytes>(record_.response_content_bytes - before);
   }
+  if (step == Step::ended) return;
+  downstream_.flush();
+  if (step == Step::idle) return;
   if (!is_response_done_) return resume_at(context_.now);
   finish_response();
 }

@@ -158,12 +158,12 @@ Outcome Phases::rewrite(Exchange& x, const Request& request) {
       .client_scheme = client_scheme,
       .client_is_trusted = is_trusted(policy, *request.listener, peer),
   };
-  const http1::WriteResult written = http1::write_request({scratch.generated.get(), generated_head_bytes_max},
-                                                          request.base, request.head, edits);
-  if (!written.fits) return {ResponseFlag::DPE, 431};
-  if (!http1::append_copy(x.request_head_, {scratch.generated.get(), written.bytes}, x.context_.memory)) {
-    return {ResponseFlag::OM};
-  }
+  const http1::HeadWritten written = http1::append_head(
+      x.request_head_, request.head.bytes, {scratch.generated.get(), generated_head_bytes_max},
+      x.context_.memory,
+      [&](std::span<char> out) { return http1::write_request(out, request.base, request.head, edits); });
+  if (written == http1::HeadWritten::too_long) return {ResponseFlag::DPE, 431};
+  if (written == http1::HeadWritten::no_memory) return {ResponseFlag::OM};
   x.request_framing_ = http1::framing_for(request.head);
   return {};
 }
@@ -245,11 +245,9 @@ Outcome Phases::retry(Exchange& x) {
 // ---- respond ---------------------------------------------------------------------------------------------
 
 Outcome Phases::respond(Exchange& x, const ResponseHead& head, const char* base) {
-  bool is_too_long = false;
-  if (!x.downstream_.send_response_head(base, head, is_too_long)) {
-    if (is_too_long) return {ResponseFlag::UPE};
-    return {ResponseFlag::OM};
-  }
+  const http1::HeadWritten written = x.downstream_.send_response_head(base, head);
+  if (written == http1::HeadWritten::too_long) return {ResponseFlag::UPE};
+  if (written == http1::HeadWritten::no_memory) return {ResponseFlag::OM};
   x.has_response_ = true;
   x.record_.status = head.status;
   x.record_.response_started = x.context_.now;

@@ -56,6 +56,13 @@ class BodyReader {
   /// step covers a byte or the result is not `more`.
   [[nodiscard]] BodyStep next(const char* data, std::size_t size);
 
+  /// The content is counted, and so much of it is to come: next() would call all of that payload. Else 0.
+  [[nodiscard]] std::uint64_t length_left() const { return state_ == State::length_payload ? remaining_ : 0; }
+  /// Reads on without looking: `size`, at most length_left(), bytes of content have been taken.
+  void take_length(std::uint64_t size) {
+    if (size != 0) static_cast<void>(take_payload(size));
+  }
+
   /// The peer will send no more: `complete`, or `error` (truncated) when content is missing.
   [[nodiscard]] BodyResult on_close();
 

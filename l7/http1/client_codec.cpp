@@ -124,7 +124,6 @@ void ClientCodec::send_request_head(Rope& head, const BodyFraming& framing, Meth
   reader_ = BodyReader();
   begin_sending(framing);
   unsent_.append(std::move(head));
-  flush();
 }
 
 HeadResult ClientCodec::read_response_head(ResponseHead& head, const char*& base) {

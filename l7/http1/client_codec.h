@@ -58,7 +58,7 @@ class ClientCodec final : public Codec, public StreamHandler, public upstream::I
 
   // --- For the exchange ---
 
-  /// Sends a request head, whose bytes it takes from `head`; content framed by `framing` follows.
+  /// Takes a request head from `head`; content framed by `framing`, and flush(), follow.
   void send_request_head(Rope& head, const BodyFraming& framing, Method method);
   /// Reads the head of the response. `complete`, `interim`: `head` and `base` are valid until the stream
   /// changes; discard_head() must follow.

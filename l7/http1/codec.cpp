@@ -35,6 +35,15 @@ Received Codec::receive_content(Bytes count_max, Rope& out) {
       if (!stream_->peer_finished()) return Received::more;
       return reader_.on_close() == BodyResult::complete ? Received::complete : Received::truncated;
     }
+    if (const std::uint64_t left = reader_.length_left(); left > 0) {
+      // The content of most messages: nothing but bytes to be counted.
+      const auto count =
+          static_cast<Bytes>(std::min<std::uint64_t>({left, wanted, stream_->readable().size()}));
+      const Bytes taken = stream_->take(count, out);
+      reader_.take_length(taken);
+      if (taken < count) return Received::no_memory;
+      continue;
+    }
     // One slice at a time, and no more of it than is wanted: payload is never above that then.
     const std::string_view text = stream_->readable().front().text().substr(0, wanted);
     const BodyReader before = reader_;
@@ -80,8 +89,12 @@ bool Codec::send_content(Rope& content, Memory memory) {
       return false;
     }
   }
-  unsent_.append(std::move(content));
-  flush();
+  if (content.size() <= copied_content_bytes_max && content.slice_count() == 1 &&
+      unsent_.extend_back(content.front().bytes())) {
+    content.clear();
+  } else {
+    unsent_.append(std::move(content));
+  }
   return true;
 }
 
@@ -89,15 +102,10 @@ bool Codec::finish_content(Memory memory) {
   return sending_ != BodyKind::chunked || send_bytes(last_chunk, memory);
 }
 
-bool Codec::send_bytes(std::string_view bytes, Memory memory) {
-  if (!append_copy(unsent_, bytes, memory)) return false;
-  flush();
-  return true;
-}
-
 bool Codec::flush() {
   if (!unsent_.empty()) stream_->write(unsent_);
-  return unsent_.empty();
+  is_blocked_ = !unsent_.empty();
+  return !is_blocked_;
 }
 
 }  // namespace byway::l7::http1

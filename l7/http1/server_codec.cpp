@@ -176,32 +176,32 @@ bool ServerCodec::skip_content() {
   return receive_content(skip_bytes_max, dropped) == Received::complete;
 }
 
-bool ServerCodec::send_response_head(const char* base, const ResponseHead& head, bool& is_too_long) {
+HeadWritten ServerCodec::send_response_head(const char* base, const ResponseHead& head) {
   const BodyFraming framing = framing_for(head, client_version_);
   // A client that was never told to continue may keep its content for itself: nobody knows what comes next.
   const bool is_content_withheld =
       expects_continue_ && !is_content_received() && reader_.payload_bytes() == 0;
   if (framing.kind == BodyKind::until_close || is_content_withheld || context_.is_draining) is_last_ = true;
-  const WriteResult written = write_response(
-      {context_.scratch.generated.get(), generated_head_bytes_max}, base, head,
+  const HeadWritten written = append_written(
+      base, head,
       {.date = context_.date(), .persistence = persistence(), .client = client_version_, .framing = framing});
-  is_too_long = !written.fits;
-  if (is_too_long || !send_bytes({context_.scratch.generated.get(), written.bytes}, context_.memory)) {
-    return false;
-  }
-  begin_sending(framing);
-  return true;
+  if (written == HeadWritten::yes) begin_sending(framing);
+  return written;
 }
 
 bool ServerCodec::send_interim_head(const char* base, const ResponseHead& head) {
   if (client_version_ == Version::http10) return true;
-  const WriteResult written =
-      write_response({context_.scratch.generated.get(), generated_head_bytes_max}, base, head, {});
-  if (!written.fits || !send_bytes({context_.scratch.generated.get(), written.bytes}, context_.memory)) {
-    return false;
-  }
+  if (append_written(base, head, {}) != HeadWritten::yes) return false;
+  flush();
   if (head.status == 100) expects_continue_ = false;
   return true;
+}
+
+HeadWritten ServerCodec::append_written(const char* base, const ResponseHead& head,
+                                        const ResponseEdits& edits) {
+  return append_head(unsent_, head.bytes, {context_.scratch.generated.get(), generated_head_bytes_max},
+                     context_.memory,
+                     [&](std::span<char> out) { return write_response(out, base, head, edits); });
 }
 
 bool ServerCodec::send_local_response(std::uint16_t status, ResponseFlag flag) {
@@ -214,7 +214,9 @@ bool ServerCodec::send_local_response(std::uint16_t status, ResponseFlag flag) {
                                                          .is_head = is_head_});
   BYWAY_ASSERT(written.fits);
   begin_sending({.kind = BodyKind::none});
-  return send_bytes({out.data(), written.bytes}, context_.memory);
+  if (!send_bytes({out.data(), written.bytes}, context_.memory)) return false;
+  flush();
+  return true;
 }
 
 void ServerCodec::arm_idle() {

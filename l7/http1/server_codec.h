@@ -60,12 +60,12 @@ class ServerCodec final : public Codec, public StreamHandler, private Timer {
 
   /// Drops the bytes of the request's head, of which no text is needed any more: content follows.
   void begin_content(const RequestHead& head);
-  /// Writes a response head for the current request. False: no memory, nothing was sent; when even memory
-  /// would not help (the head is too long) `is_too_long` is set.
-  [[nodiscard]] bool send_response_head(const char* base, const ResponseHead& head, bool& is_too_long);
-  /// Writes an interim head; HTTP/1.0 clients do not get it (RFC 9110 15.2). Same result.
+  /// Writes a response head for the current request; flush() must follow.
+  [[nodiscard]] HeadWritten send_response_head(const char* base, const ResponseHead& head);
+  /// Sends an interim head; HTTP/1.0 clients do not get it (RFC 9110 15.2). False: no memory, or it is too
+  /// long.
   [[nodiscard]] bool send_interim_head(const char* base, const ResponseHead& head);
-  /// Writes a whole answer of our own. False: no memory.
+  /// Sends a whole answer of our own. False: no memory.
   [[nodiscard]] bool send_local_response(std::uint16_t status, ResponseFlag flag);
   /// Drops what is there of the request's content, up to skip_bytes_max; true: that was all of it.
   [[nodiscard]] bool skip_content();
@@ -91,6 +91,8 @@ class ServerCodec final : public Codec, public StreamHandler, private Timer {
  private:
   static void on_timer(Timer& timer, Instant now);
 
+  [[nodiscard]] HeadWritten append_written(const char* base, const ResponseHead& head,
+                                           const ResponseEdits& edits);
   void serve();
   [[nodiscard]] bool begin_exchange();
   void wait_for_head();

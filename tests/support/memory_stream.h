@@ -84,6 +84,9 @@ class MemoryStream final : public Stream {
     read_back_bytes_ = written_.size();
     return fresh;
   }
+  /// Calls of write(), and how many slices the last one was given.
+  [[nodiscard]] std::uint32_t writes() const { return writes_; }
+  [[nodiscard]] std::uint32_t last_write_slices() const { return last_write_slices_; }
   [[nodiscard]] bool is_finished() const { return is_finished_; }  ///< finish() was called
   [[nodiscard]] bool is_closed() const { return is_closed_; }      ///< close() was called
   [[nodiscard]] bool is_aborted() const { return is_aborted_; }    ///< abort() was called
@@ -117,6 +120,8 @@ class MemoryStream final : public Stream {
   Bytes write(Rope& data) override {
     BYWAY_ASSERT(is_open_ && !is_ended_ && !is_finished_);
     const Bytes count = std::min(data.size(), writable());
+    ++writes_;
+    last_write_slices_ = data.slice_count();
     for (Bytes left = count; left > 0;) {
       const Bytes piece = std::min(left, data.front().size());
       if (is_recording_) written_.append(data.front().text().substr(0, piece));
@@ -169,6 +174,8 @@ class MemoryStream final : public Stream {
   std::string written_;
   std::size_t read_back_bytes_ = 0;
   std::uint64_t written_bytes_ = 0;
+  std::uint32_t writes_ = 0;
+  std::uint32_t last_write_slices_ = 0;
   std::uint64_t sent_bytes_ = 0;
   std::uint64_t received_bytes_ = 0;
   Bytes room_ = unlimited;

@@ -55,6 +55,33 @@ TEST_CASE("a rope keeps bytes in order through append, prepend, move, share, con
   CHECK(text_of(copy) == "bcde");
 }
 
+TEST_CASE("extend_back copies behind the last slice, while its buffer has room and nobody else sees it") {
+  HeapProvider heap;
+  SlicePool pool(8);
+  Rope rope(pool);
+  const auto bytes = [](std::string_view text) {
+    return std::span{reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+  };
+  CHECK_FALSE(rope.extend_back(bytes("x")));
+  Slice slice = heap.copy("head....");
+  slice.remove_back(4);
+  REQUIRE(rope.append(std::move(slice)));
+  REQUIRE(rope.extend_back(bytes("abc")));
+  CHECK(text_of(rope) == "headabc");
+  CHECK(rope.size() == 7);
+  CHECK_FALSE(rope.extend_back(bytes("de")));
+  CHECK(text_of(rope) == "headabc");
+  {
+    Rope copy(pool);
+    REQUIRE(rope.share(0, 2, copy));
+    CHECK_FALSE(rope.extend_back(bytes("d")));
+  }
+  rope.consume(5);
+  REQUIRE(rope.extend_back(bytes("d")));
+  CHECK(text_of(rope) == "bcd");
+  CHECK(rope.slice_count() == 1);
+}
+
 TEST_CASE("coalesce_front copies only what spans slices and keeps the bytes") {
   HeapProvider heap;
   SlicePool pool(8);

@@ -217,6 +217,25 @@ TEST_CASE("the endpoint's slot counts the request as long as it is in flight") {
   CHECK(f.slot_region.table().latency_ewma_ns(slot) == 5'000'000);
 }
 
+TEST_CASE("a short message is one write of one slice, long content goes behind its head uncopied") {
+  ProxyFixture f;
+  MemoryStream& client = f.accept();
+  client.deliver("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc");
+  CHECK(f.server().writes() == 1);
+  CHECK(f.server().written().ends_with("\r\n\r\nabc"));
+  for (const auto& [length, slices] : {std::pair{64U, 1U}, std::pair{4096U, 2U}}) {
+    const std::uint32_t writes_before = client.writes();
+    const std::string content(length, 'x');
+    f.server().deliver("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n" + content);
+    CHECK(client.take_written().ends_with("\r\n\r\n" + content));
+    CHECK(client.writes() == writes_before + 1);
+    CHECK(client.last_write_slices() == slices);
+    client.deliver(get_request);
+  }
+  f.server().deliver("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n");
+  CHECK(client.take_written().ends_with("\r\n\r\n2\r\nab\r\n0\r\n\r\n"));
+}
+
 TEST_CASE("a response without Date gets the time of day, one with Date keeps its own, our answers have it") {
   ProxyFixture f;
   f.wall_seconds = 784'111'777;
