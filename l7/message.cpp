@@ -3,7 +3,12 @@
 #include "l7/message.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
 
 namespace byway::l7 {
 namespace {
@@ -83,6 +88,44 @@ FieldName recognise_field_name(std::string_view name) {
   if (index == 0 || !equals_lower(name, known_names[index])) return FieldName::other;
   return static_cast<FieldName>(index);
 }
+
+#if defined(__AVX2__)
+
+namespace {
+
+// The names as vectors, with zeros behind them.
+using NameRow = std::array<char, readable_name_bytes>;
+consteval std::array<NameRow, field_names_count> make_name_rows() {
+  std::array<NameRow, field_names_count> rows{};
+  for (std::size_t i = 0; i < known_names.size(); ++i) {
+    std::ranges::copy(known_names[i], rows[i].begin());
+  }
+  return rows;
+}
+alignas(32) constexpr std::array<NameRow, field_names_count> name_rows = make_name_rows();
+
+}  // namespace
+
+FieldName recognise_readable_field_name(std::string_view name) {
+  if (name.empty()) return FieldName::other;
+  const std::uint8_t index = slots[slot_of(name, multiplier)];
+  if (index == 0 || name.size() != known_names[index].size()) return FieldName::other;
+  const __m256i text = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(name.data()));
+  const __m256i lower = _mm256_load_si256(reinterpret_cast<const __m256i*>(name_rows[index].data()));
+  // As equals_lower() does it.
+  const __m256i equal = _mm256_cmpeq_epi8(_mm256_or_si256(text, _mm256_set1_epi8(0x20)), lower);
+  const auto differing = ~static_cast<std::uint32_t>(_mm256_movemask_epi8(equal));
+  return (differing << (readable_name_bytes - name.size())) == 0 ? static_cast<FieldName>(index)
+                                                                 : FieldName::other;
+}
+
+#else
+
+FieldName recognise_readable_field_name(std::string_view name) {
+  return recognise_field_name(name);
+}
+
+#endif
 
 std::string_view text_of(FieldName name) {
   return known_names[static_cast<std::size_t>(name)];

@@ -41,6 +41,9 @@ static_assert(field_names_count <= 64, "the set of names present in a head is on
 
 /// Finds `name` without regard to case; FieldName::other if it is not in the list.
 [[nodiscard]] FieldName recognise_field_name(std::string_view name);
+/// The same, faster, where so many bytes may be read from the name's first on.
+inline constexpr std::uint32_t readable_name_bytes = 32;
+[[nodiscard]] FieldName recognise_readable_field_name(std::string_view name);
 /// The lower-case name; empty for `other`.
 [[nodiscard]] std::string_view text_of(FieldName name);
 

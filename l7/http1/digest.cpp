@@ -168,12 +168,12 @@ Refusal read_host(const char* base, RequestHead& head) {
   if (host == nullptr) return head.version == Version::http10 ? Refusal::none : Refusal::missing_host;
   if (head.has_several(FieldName::host)) return Refusal::duplicate_host;
   if (head.target_form != TargetForm::absolute) {
-    return read_authority(base, host->value, head) ? Refusal::none : Refusal::bad_host;
+    return read_authority(base, head.bytes, host->value, head) ? Refusal::none : Refusal::bad_host;
   }
   const Token authority = head.authority;
-  if (!read_authority(base, host->value, head)) return Refusal::bad_host;
+  if (!read_authority(base, head.bytes, host->value, head)) return Refusal::bad_host;
   // RFC 9112 3.2.2: the target's authority replaces the field's. It was valid before.
-  static_cast<void>(read_authority(base, authority, head));
+  static_cast<void>(read_authority(base, head.bytes, authority, head));
   return Refusal::none;
 }
 

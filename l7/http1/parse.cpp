@@ -6,6 +6,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "l7/http1/plain_line.h"
 #include "l7/http1/target.h"
 
 namespace byway::l7::http1 {
@@ -21,13 +22,17 @@ constexpr bool is_digit(char c) {
 // RFC 9112 2.3: `HTTP/` DIGIT `.` DIGIT, case-sensitive. A minor version above 1 does not exist, so its rules
 // cannot be known.
 Refusal read_version(std::string_view text, Version& version) {
-  if (text == "HTTP/1.1") {
-    version = Version::http11;
-    return Refusal::none;
-  }
-  if (text == "HTTP/1.0") {
-    version = Version::http10;
-    return Refusal::none;
+  constexpr std::string_view http11 = "HTTP/1.1";
+  constexpr std::string_view http10 = "HTTP/1.0";
+  if (text.size() == http11.size()) {  // a size that the compiler knows: no call to compare
+    if (std::memcmp(text.data(), http11.data(), http11.size()) == 0) {
+      version = Version::http11;
+      return Refusal::none;
+    }
+    if (std::memcmp(text.data(), http10.data(), http10.size()) == 0) {
+      version = Version::http10;
+      return Refusal::none;
+    }
   }
   const bool formed = text.size() == 8 && text.starts_with("HTTP/") && is_digit(text[5]) && text[6] == '.' &&
                       is_digit(text[7]);
@@ -46,7 +51,7 @@ Refusal read_method(std::string_view text, Method& method) {
 }
 
 // RFC 9112 3: method SP request-target SP HTTP-version, one SP each.
-Refusal read_request_line(const char* base, const Line& line, RequestHead& head) {
+Refusal read_request_line(const char* base, std::uint32_t arrived, const Line& line, RequestHead& head) {
   if (line.name_end == line.end) return Refusal::bad_request_line;
   if (base[line.name_end] != ' ') return Refusal::bad_method;
   head.method_text = {line.first, line.name_end - line.first};
@@ -54,7 +59,12 @@ Refusal read_request_line(const char* base, const Line& line, RequestHead& head)
   if (refusal != Refusal::none) return refusal;
   const std::uint32_t first = line.name_end + 1;
   const std::string_view rest(base + first, line.end - first);
-  const std::size_t space = rest.rfind(' ');
+  // Nearly always the version is what it should be: nine bytes from the end.
+  const std::size_t version_bytes = sizeof("HTTP/1.1");
+  const std::size_t expected = rest.size() - std::min(rest.size(), version_bytes);
+  const bool is_expected = rest.size() > version_bytes && rest[expected] == ' ' &&
+                           std::memchr(rest.data() + expected + 1, ' ', version_bytes - 1) == nullptr;
+  const std::size_t space = is_expected ? expected : rest.rfind(' ');
   if (space == std::string_view::npos) return rest.empty() ? Refusal::bad_request_line : Refusal::http09;
   if (space == 0) return Refusal::bad_request_line;
   refusal = read_version(rest.substr(space + 1), head.version);
@@ -62,7 +72,7 @@ Refusal read_request_line(const char* base, const Line& line, RequestHead& head)
   // 501, not 405: no resource here has it, and 405 would have to list what a backend allows.
   if (head.method == Method::connect) return Refusal::connect_not_implemented;
   head.target = {first, static_cast<std::uint32_t>(space)};
-  return read_target(base, head);
+  return read_target(base, arrived, head);
 }
 
 // RFC 9112 4: HTTP-version SP 3DIGIT SP [reason]. The last SP may be missing when there is no reason, as many
@@ -107,33 +117,51 @@ bool is_underscore_alias(std::string_view name) {
   return recognise_field_name({dashed.data(), name.size()}) != FieldName::other;
 }
 
-// RFC 9112 5: field-name ":" OWS field-value OWS.
-Refusal read_field_line(const char* base, const Line& line, MessageHead& head) {
-  if (head.field_count == fields_max) return Refusal::too_many_fields;
-  if (line.name_end == line.first || base[line.name_end] != ':') {
-    return name_refusal(base, line, head.field_count == 0);
-  }
-  Field& field = head.fields[head.field_count];
-  field.name = {line.first, line.name_end - line.first};
-  const char* colon = base + line.name_end;
-  std::uint32_t first = line.name_end + 2;
+// A field line with other white space than one SP before its value, or without a good name.
+[[gnu::noinline]] Refusal read_unusual_field_line(const char* base, const Line& line, bool is_first,
+                                                  Field& field) {
+  if (line.name_end == line.first || base[line.name_end] != ':') return name_refusal(base, line, is_first);
+  std::uint32_t first = line.name_end + 1;
   std::uint32_t end = line.end;
-  field.verbatim = first < end && colon[1] == ' ' && !is_space(colon[2]) && !is_space(base[end - 1]);
-  if (!field.verbatim) {
-    first = line.name_end + 1;
-    while (first < end && is_space(base[first])) ++first;
-    while (end > first && is_space(base[end - 1])) --end;
-  }
+  while (first < end && is_space(base[first])) ++first;
+  while (end > first && is_space(base[end - 1])) --end;
   field.value = {first, end - first};
-  field.id = recognise_field_name(field.name.in(base));
-  if (field.id == FieldName::other && is_underscore_alias(field.name.in(base)))
-    return Refusal::underscore_alias;
-  field.hop_by_hop = is_always_hop_by_hop(field.id);
-  const std::uint64_t bit = std::uint64_t{1} << static_cast<unsigned>(field.id);
-  head.repeated |= head.present & bit;
-  if ((head.present & bit) == 0) head.first_of[static_cast<std::size_t>(field.id)] = head.field_count;
+  field.verbatim = false;
+  return Refusal::none;
+}
+
+// RFC 9112 5: field-name ":" OWS field-value OWS. Among the lines that come here no byte is below SP but
+// HTAB.
+[[gnu::always_inline]] inline Refusal read_field_line(const char* base, std::uint32_t arrived,
+                                                      const Line& line, MessageHead& head) {
+  const std::size_t index = head.field_count;
+  if (index == fields_max) return Refusal::too_many_fields;
+  Field& field = head.fields[index];
+  const char* colon = base + line.name_end;
+  const auto is_visible = [](char c) { return static_cast<unsigned char>(c) > ' '; };
+  if (line.end > line.name_end + 2 && load_pair(colon) == pair_of(':', ' ') && is_visible(colon[2]) &&
+      is_visible(base[line.end - 1]) && line.name_end != line.first) [[likely]] {
+    field.value = {line.name_end + 2, line.end - line.name_end - 2};
+    field.verbatim = true;
+  } else {
+    const Refusal refusal = read_unusual_field_line(base, line, index == 0, field);
+    if (refusal != Refusal::none) return refusal;
+  }
+  field.name = {line.first, line.name_end - line.first};
+  const std::string_view name = field.name.in(base);
+  const FieldName id = arrived - line.first >= readable_name_bytes ? recognise_readable_field_name(name)
+                                                                   : recognise_field_name(name);
+  if (id == FieldName::other && is_underscore_alias(name)) return Refusal::underscore_alias;
+  field.id = id;
+  field.hop_by_hop = is_always_hop_by_hop(id);
+  const std::uint64_t bit = std::uint64_t{1} << static_cast<unsigned>(id);
+  if ((head.present & bit) == 0) {
+    head.first_of[static_cast<std::size_t>(id)] = static_cast<std::uint8_t>(index);
+  } else {
+    head.repeated |= bit;
+  }
   head.present |= bit;
-  ++head.field_count;
+  head.field_count = static_cast<std::uint8_t>(index + 1);
   return Refusal::none;
 }
 
@@ -168,6 +196,10 @@ ParseResult HeadParser::without_line(LineResult result, std::uint32_t end) {
 ParseResult HeadParser::next_start_line(const char* data, std::size_t size, Line& line) {
   const auto end = static_cast<std::uint32_t>(std::min<std::size_t>(size, head_bytes_max));
   const std::uint32_t first = lines_.line_first();
+  if (find_plain_line(data, first, end, line) && line.end - first <= start_line_bytes_max) {
+    lines_ = LineScanner(line.end + crlf_bytes);
+    return ParseResult::complete;
+  }
   const LineResult result = lines_.next(data, end, line);
   // One more than the limit, since the last byte may be the CR.
   const bool is_too_long = result == LineResult::incomplete ? end > first + start_line_bytes_max + 1
@@ -185,16 +217,29 @@ void HeadParser::begin_fields(MessageHead& head) {
 
 ParseResult HeadParser::read_fields(const char* data, std::size_t size, MessageHead& head) {
   const auto end = static_cast<std::uint32_t>(std::min<std::size_t>(size, head_bytes_max));
-  LineScanner lines = lines_;
+  Line line;
+  std::uint32_t first = lines_.line_first();
   for (;;) {
-    Line line;
+    if (first + 1 < end && is_crlf(data + first)) {
+      head.bytes = first + crlf_bytes;
+      return ParseResult::complete;
+    }
+    if (!find_plain_line(data, first, end, line)) break;
+    first = line.end + crlf_bytes;
+    const Refusal refusal = read_field_line(data, end, line, head);
+    if (refusal != Refusal::none) return refuse(refusal);
+  }
+  // What find_plain_line() does not see, the scanner does, from there on; it may have begun with this line
+  // before.
+  LineScanner lines = first == lines_.line_first() ? lines_ : LineScanner(first);
+  for (;;) {
     const LineResult result = lines.next(data, end, line);
     if (result != LineResult::line) {
       lines_ = lines;
       return without_line(result, end);
     }
     if (line.first == line.end) break;
-    const Refusal refusal = read_field_line(data, line, head);
+    const Refusal refusal = read_field_line(data, end, line, head);
     if (refusal != Refusal::none) return refuse(refusal);
   }
   head.bytes = lines.line_first();
@@ -213,7 +258,8 @@ ParseResult RequestParser::parse(const char* data, std::size_t size, RequestHead
       continue;
     }
     begin_fields(head);
-    const Refusal refusal = read_request_line(data, line, head);
+    const auto arrived = static_cast<std::uint32_t>(std::min<std::size_t>(size, head_bytes_max));
+    const Refusal refusal = read_request_line(data, arrived, line, head);
     if (refusal != Refusal::none) return refuse(refusal);
   }
   const ParseResult result = read_fields(data, size, head);

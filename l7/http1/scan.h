@@ -7,8 +7,8 @@
 //   marks   0 0 0 0 1 1 0 0 0 1  1     no token characters: the first of a line ends its name
 //
 // so finding the end of a line and of its name is a count of trailing zeros each. The mask functions exist
-// as AVX2 (the build is x86-64-v3) and as plain loops; a property test holds them equal.
-// Source of the classes: RFC 9110 5.6.2 (token), 5.5 (field content), RFC 3986 (target).
+// as AVX2 (the build is x86-64-v3) and as plain loops; a property test holds them equal. The classes are in
+// classes.h.
 #pragma once
 
 #include <algorithm>
@@ -33,14 +33,12 @@ struct TargetMasks {
 
 inline constexpr std::uint32_t block_bytes = 64;
 
-/// Classify `count` (1..64) bytes; bits from `count` up are 0. Reads nothing behind them; the vectorised ones
-/// may read, but do not look at, the `before` bytes in front of them (a short block is then loaded without a
-/// copy).
+/// Classify `count` (1..64) bytes; bits from `count` up are 0. Reads nothing behind them; the vectorised one
+/// may read, but does not look at, the `before` bytes in front of them (a short block is then loaded without
+/// a copy).
 [[nodiscard]] HeadMasks classify_head_scalar(const char* bytes, std::uint32_t count);
-[[nodiscard]] TargetMasks classify_target_scalar(const char* bytes, std::uint32_t count);
 #if defined(__AVX2__)
 [[nodiscard]] HeadMasks classify_head_avx2(const char* bytes, std::uint32_t count, std::uint32_t before);
-[[nodiscard]] TargetMasks classify_target_avx2(const char* bytes, std::uint32_t count, std::uint32_t before);
 #endif
 
 [[nodiscard]] inline HeadMasks classify_head(const char* bytes, std::uint32_t count,
@@ -52,14 +50,17 @@ inline constexpr std::uint32_t block_bytes = 64;
 #endif
 }
 
-[[nodiscard]] inline TargetMasks classify_target(const char* bytes, std::uint32_t count,
-                                                 [[maybe_unused]] std::uint32_t before) {
-#if defined(__AVX2__)
-  return classify_target_avx2(bytes, count, before);
-#else
-  return classify_target_scalar(bytes, count);
-#endif
-}
+/// So many bytes of a target are classified at once.
+inline constexpr std::uint32_t target_block_bytes = 32;
+
+/// Classifies text[at, at + count), `count` 1..32; text[0, end) has arrived. Bits from `count` up are 0.
+[[nodiscard]] TargetMasks classify_target(const char* text, std::uint32_t at, std::uint32_t count,
+                                          std::uint32_t end);
+[[nodiscard]] TargetMasks classify_target_scalar(const char* bytes, std::uint32_t count);
+
+/// How many of text[at, at + size) are host characters before the first other one.
+[[nodiscard]] std::uint32_t count_host_characters(const char* text, std::uint32_t at, std::uint32_t size,
+                                                  std::uint32_t end);
 
 enum CharacterClass : std::uint8_t { stop_class = 1, mark_class = 2, bad_target_class = 4, host_class = 8 };
 extern const std::array<std::uint8_t, 256> character_classes;
@@ -69,7 +70,6 @@ extern const std::array<std::uint8_t, 256> character_classes;
   return (character_classes[static_cast<unsigned char>(c)] & mark_class) == 0;
 }
 
-/// What host names consist of here: letters, digits and `-._~` (RFC 3986 unreserved).
 [[nodiscard]] inline bool is_host_character(char c) {
   return (character_classes[static_cast<unsigned char>(c)] & host_class) != 0;
 }
@@ -88,6 +88,10 @@ enum class LineResult : std::uint8_t { line, incomplete, bare_cr, bare_lf, contr
 /// Inline and small, so that a loop over lines can keep a copy in registers.
 class LineScanner {
  public:
+  LineScanner() = default;
+  /// Begins with the line at offset `first`.
+  explicit LineScanner(std::uint32_t first) : block_end_(first), line_first_(first) {}
+
   /// The next line, in the bytes received so far: data[0, end), `end` never smaller than before.
   /// After another result than `line` and `incomplete` the head is refused and the scanner spent.
   [[nodiscard]] LineResult next(const char* data, std::uint32_t end, Line& line) {

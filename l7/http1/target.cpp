@@ -31,13 +31,13 @@ bool is_good_escape(std::string_view target, std::uint32_t at, bool in_path) {
 }
 
 // Checks all bytes and escapes; finds the first `?`.
-Refusal check_bytes(const char* base, Token token, std::uint32_t& question) {
+Refusal check_bytes(const char* base, std::uint32_t arrived, Token token, std::uint32_t& question) {
   const std::string_view target = token.in(base);
   question = no_question;
   const auto size = static_cast<std::uint32_t>(target.size());
-  for (std::uint32_t first = 0; first < size; first += block_bytes) {
+  for (std::uint32_t first = 0; first < size; first += target_block_bytes) {
     TargetMasks masks =
-        classify_target(target.data() + first, std::min(block_bytes, size - first), token.offset + first);
+        classify_target(base, token.offset + first, std::min(target_block_bytes, size - first), arrived);
     if (masks.bad != 0) return Refusal::bad_target;
     if (masks.questions != 0 && question == no_question) {
       question = first + static_cast<std::uint32_t>(std::countr_zero(masks.questions));
@@ -105,7 +105,7 @@ bool read_port(std::string_view digits, std::uint16_t& port) {
 }
 
 // `scheme://authority[/path][?query]`: RFC 9112 3.2.2, for the two schemes that HTTP has.
-Refusal read_absolute(const char* base, std::uint32_t question, RequestHead& head) {
+Refusal read_absolute(const char* base, std::uint32_t arrived, std::uint32_t question, RequestHead& head) {
   const std::string_view text = head.target.in(base);
   std::uint32_t prefix = 0;
   if (text.size() > 7 && equals_ignoring_case(text.substr(0, 7), "http://")) {
@@ -121,14 +121,15 @@ Refusal read_absolute(const char* base, std::uint32_t question, RequestHead& hea
   const auto path_end = static_cast<std::uint32_t>(std::min<std::size_t>(question, text.size()));
   const auto slash = static_cast<std::uint32_t>(std::min<std::size_t>(text.find('/', prefix), path_end));
   const std::uint32_t first = head.target.offset;
-  if (!read_authority(base, slice(first + prefix, first + slash), head)) return Refusal::bad_authority;
+  if (!read_authority(base, arrived, slice(first + prefix, first + slash), head))
+    return Refusal::bad_authority;
   head.path = slice(first + slash, first + path_end);
   return Refusal::none;
 }
 
 }  // namespace
 
-bool read_authority(const char* base, Token token, RequestHead& head) {
+bool read_authority(const char* base, std::uint32_t arrived, Token token, RequestHead& head) {
   const std::string_view text = token.in(base);
   std::size_t host_end = 0;
   if (text.starts_with('[')) {
@@ -136,7 +137,7 @@ bool read_authority(const char* base, Token token, RequestHead& head) {
     if (close == std::string_view::npos || !is_ipv6(text.substr(1, close - 1))) return false;
     host_end = close + 1;
   } else {
-    while (host_end < text.size() && is_host_character(text[host_end])) ++host_end;
+    host_end = count_host_characters(base, token.offset, token.length, arrived);
     if (host_end == 0 || host_end > host_bytes_max) return false;
   }
   head.tcp_port = 0;
@@ -148,13 +149,13 @@ bool read_authority(const char* base, Token token, RequestHead& head) {
   return true;
 }
 
-Refusal read_target(const char* base, RequestHead& head) {
+Refusal read_target(const char* base, std::uint32_t arrived, RequestHead& head) {
   head.scheme = Scheme::unspecified;
   head.authority = head.host = head.path = head.query = {};
   head.tcp_port = 0;
   const std::string_view text = head.target.in(base);
   std::uint32_t question = no_question;
-  const Refusal bytes = check_bytes(base, head.target, question);
+  const Refusal bytes = check_bytes(base, arrived, head.target, question);
   if (bytes != Refusal::none) return bytes;
   head.has_query = question != no_question;
   const std::uint32_t end = head.target.end();
@@ -168,7 +169,7 @@ Refusal read_target(const char* base, RequestHead& head) {
     head.target_form = TargetForm::asterisk;
     return head.method == Method::options ? Refusal::none : Refusal::bad_target;
   }
-  return read_absolute(base, question, head);
+  return read_absolute(base, arrived, question, head);
 }
 
 }  // namespace byway::l7::http1

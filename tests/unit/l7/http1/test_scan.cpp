@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "l7/http1/plain_line.h"
 #include "l7/http1/scan.h"
 #include "tests/unit/l7/http1/feed.h"
 
@@ -26,9 +27,9 @@ TEST_CASE("the classes of single bytes are those of the RFCs", "[http1]") {
     CHECK(is_host_character(c) == (alphanumeric || c == '-' || c == '.' || c == '_' || c == '~'));
     CHECK(classify_head(&c, 1, 0).marks == (token ? 0U : 1U));
     CHECK(classify_head(&c, 1, 0).stops == (stop ? 1U : 0U));
-    CHECK(classify_target(&c, 1, 0).bad == (target ? 0U : 1U));
-    CHECK(classify_target(&c, 1, 0).percents == (c == '%' ? 1U : 0U));
-    CHECK(classify_target(&c, 1, 0).questions == (c == '?' ? 1U : 0U));
+    CHECK(classify_target(&c, 0, 1, 1).bad == (target ? 0U : 1U));
+    CHECK(classify_target(&c, 0, 1, 1).percents == (c == '%' ? 1U : 0U));
+    CHECK(classify_target(&c, 0, 1, 1).questions == (c == '?' ? 1U : 0U));
   }
 }
 
@@ -48,14 +49,32 @@ TEST_CASE("the vectorised classes equal the plain ones for any bytes, at any len
     const HeadMasks vector = classify_head_avx2(arrived.data(), count, before);
     REQUIRE(plain.stops == vector.stops);
     REQUIRE(plain.marks == vector.marks);
-    const TargetMasks plain_target = classify_target_scalar(arrived.data(), count);
-    const TargetMasks vector_target = classify_target_avx2(arrived.data(), count, before);
-    REQUIRE(plain_target.bad == vector_target.bad);
-    REQUIRE(plain_target.percents == vector_target.percents);
-    REQUIRE(plain_target.questions == vector_target.questions);
   }
 }
 #endif
+
+TEST_CASE("targets and hosts are classified alike wherever they stand among what has arrived", "[http1]") {
+  std::mt19937 random(2);
+  for (int round = 0; round < 20'000; ++round) {
+    std::string text(1 + random() % 100, '\0');
+    const bool text_like = random() % 4 != 0;
+    for (char& c : text) c = static_cast<char>(text_like ? 0x21 + random() % 0x5e : random());
+    const Arrived arrived(text);
+    const auto end = static_cast<std::uint32_t>(text.size());
+    const auto at = static_cast<std::uint32_t>(random() % end);
+    const std::uint32_t count =
+        1 + static_cast<std::uint32_t>(random() % std::min(end - at, target_block_bytes));
+    const TargetMasks plain = classify_target_scalar(arrived.data() + at, count);
+    const TargetMasks masks = classify_target(arrived.data(), at, count, end);
+    REQUIRE(plain.bad == masks.bad);
+    REQUIRE(plain.percents == masks.percents);
+    REQUIRE(plain.questions == masks.questions);
+    const auto size = static_cast<std::uint32_t>(random() % (end - at + 1));
+    std::uint32_t host = 0;
+    while (host < size && is_host_character(text[at + host])) ++host;
+    REQUIRE(count_host_characters(arrived.data(), at, size, end) == host);
+  }
+}
 
 struct Cut {
   std::vector<std::string> lines;
@@ -137,6 +156,59 @@ TEST_CASE("lines are cut alike by the scanner in steps of any size and by a plai
       REQUIRE(scan(text, step) == expected);
     }
   }
+}
+
+TEST_CASE("a line that is found at once is the scanner's, and one that is not is not complete or not plain",
+          "[http1]") {
+  std::mt19937 random(11);
+  const std::string_view alphabet = "aB-: \t\x80;\r\n\r\n";
+  std::uint32_t found = 0;
+  for (int round = 0; round < 50'000; ++round) {
+    std::string text(1 + random() % 120, 'n');
+    for (std::size_t i = random() % 20; i > 0; --i)
+      text[random() % text.size()] = alphabet[random() % alphabet.size()];
+    for (std::size_t i = random() % 4; i > 0; --i) text.replace(random() % text.size(), 1, "\r\n");
+    const Arrived arrived(text);
+    const auto end = static_cast<std::uint32_t>(text.size());
+    const auto first = static_cast<std::uint32_t>(random() % end);
+    Line expected{};
+    LineScanner scanner(first);
+    const LineResult result = scanner.next(arrived.data(), end, expected);
+    Line line{};
+    if (find_plain_line(arrived.data(), first, end, line)) {
+      ++found;
+      REQUIRE(result == LineResult::line);
+      REQUIRE(line.first == expected.first);
+      REQUIRE(line.end == expected.end);
+      REQUIRE(line.name_end == expected.name_end);
+    } else {
+      REQUIRE((result != LineResult::line || end < 32 || expected.name_end - first >= 32));
+    }
+  }
+#if defined(__AVX2__)
+  CHECK(found > 5'000);
+#endif
+}
+
+TEST_CASE("every name is recognised in any case where 32 bytes can be read, and no other", "[http1]") {
+  std::mt19937 random(13);
+  for (std::size_t i = 0; i < field_names_count; ++i) {
+    const auto id = static_cast<FieldName>(i);
+    std::string text(text_of(id));
+    const std::size_t size = text.size();
+    text.resize(readable_name_bytes, ':');
+    for (int round = 0; round < 200; ++round) {
+      const Arrived arrived(text);
+      const std::string_view name(arrived.data(), size);
+      REQUIRE(recognise_readable_field_name(name) == recognise_field_name(name));
+      if (round == 0) REQUIRE(recognise_readable_field_name(name) == id);
+      if (size == 0) break;
+      const std::size_t at = random() % size;
+      text[at] = random() % 2 == 0 ? static_cast<char>(text[at] ^ 0x20) : "aZ-_09^"[random() % 7];
+    }
+  }
+  const std::string longest(readable_name_bytes + 8, 'x');
+  CHECK(recognise_readable_field_name(longest) == FieldName::other);
 }
 
 TEST_CASE("a CR and an LF on two sides of a block's edge make one line end", "[http1]") {
