@@ -8,8 +8,6 @@
 namespace byway::l7::http1 {
 namespace {
 
-constexpr std::string_view crlf = "\r\n";
-
 class Output {
  public:
   explicit Output(std::span<char> out) : first_(out.data()), at_(out.data()), end_(out.data() + out.size()) {}
@@ -23,6 +21,18 @@ class Output {
     at_ += text.size();
   }
 
+  /// The same for a literal, whose size is known: a few stores.
+  template <std::size_t size_with_zero>
+  [[gnu::always_inline]] void append(const char (&literal)[size_with_zero]) {
+    constexpr std::size_t size = size_with_zero - 1;
+    if (size > static_cast<std::size_t>(end_ - at_)) {
+      fits_ = false;
+      return;
+    }
+    std::memcpy(at_, literal, size);
+    at_ += size;
+  }
+
   void append_number(std::uint64_t value, int radix = 10) {
     std::array<char, 20> digits;  // 2^64 has 20 decimal digits
     const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), value, radix);
@@ -33,7 +43,7 @@ class Output {
     append(name);
     append(": ");
     append(value);
-    append(crlf);
+    append("\r\n");
   }
 
   [[nodiscard]] WriteResult result() const {
@@ -63,31 +73,41 @@ bool is_owned(FieldName name) {
   return name == FieldName::host || name == FieldName::content_length || is_always_hop_by_hop(name);
 }
 
-// Copies the fields for which `passes(field)` holds, neighbours that need no rewriting in one piece.
+constexpr std::uint32_t crlf_bytes = 2;
+
+// Lines of the head as it was received that pass as they are, and are copied in one piece.
+struct Run {
+  std::uint32_t first = 0;
+  std::uint32_t end = 0;
+};
+
+void append_run(Output& out, const char* base, Run run) {
+  out.append({base + run.first, run.end - run.first});
+}
+
+// Copies the fields for which `passes(field)` holds, neighbours that need no rewriting in one piece, which
+// begins with `run`. `skipped` fields from the first are done already.
 template <typename Passes>
 void copy_fields(Output& out, const char* base, const MessageHead& head, std::span<const FieldEdit> edits,
-                 Passes passes) {
-  std::uint32_t run_first = 0;
-  std::uint32_t run_end = 0;
-  const auto end_run = [&] { out.append({base + run_first, run_end - run_first}); };
-  for (std::size_t i = 0; i < head.field_count; ++i) {
+                 Run run, std::size_t skipped, Passes passes) {
+  for (std::size_t i = skipped; i < head.field_count; ++i) {
     const Field& field = head.fields[i];
     if (field.hop_by_hop || is_owned(field.id) || !passes(field)) continue;
     if (!edits.empty() && is_replaced(edits, field.name.in(base))) continue;
-    const std::uint32_t line_end = field.value.end() + static_cast<std::uint32_t>(crlf.size());
-    if (field.verbatim && run_end == field.name.offset) {
-      run_end = line_end;
+    const std::uint32_t line_end = field.value.end() + crlf_bytes;
+    if (field.verbatim && run.end == field.name.offset) {
+      run.end = line_end;
       continue;
     }
-    end_run();
-    run_first = run_end = field.name.offset;
+    append_run(out, base, run);
+    run.first = run.end = field.name.offset;
     if (field.verbatim) {
-      run_end = line_end;
+      run.end = line_end;
     } else {
       out.append_field(field.name.in(base), field.value.in(base));
     }
   }
-  end_run();
+  append_run(out, base, run);
 }
 
 // What the edits add: an edit counts unless a later one replaces its name.
@@ -101,11 +121,15 @@ void write_edits(Output& out, std::span<const FieldEdit> edits) {
 
 // RFC 9110 7.6.3: the version that was received. A further line equals a further element of the list.
 void write_via(Output& out, Version received) {
-  out.append(received == Version::http10  ? "Via: 1.0 "
-             : received == Version::http2 ? "Via: 2 "
-                                          : "Via: 1.1 ");
-  out.append(via_pseudonym);
-  out.append(crlf);
+  static_assert(via_pseudonym == "byway");
+  switch (received) {
+    case Version::http10:
+      return out.append("Via: 1.0 byway\r\n");
+    case Version::http11:
+      return out.append("Via: 1.1 byway\r\n");
+    case Version::http2:
+      return out.append("Via: 2 byway\r\n");
+  }
 }
 
 void write_framing(Output& out, const BodyFraming& framing) {
@@ -114,7 +138,7 @@ void write_framing(Output& out, const BodyFraming& framing) {
   } else if (framing.declares_length) {
     out.append("Content-Length: ");
     out.append_number(framing.length);
-    out.append(crlf);
+    out.append("\r\n");
   }
 }
 
@@ -127,6 +151,10 @@ void write_persistence(Output& out, Persistence persistence) {
 void write_forwarded(Output& out, const char* base, const RequestHead& head, const RequestEdits& edits,
                      FieldName id, std::string_view name, std::string_view ours) {
   if (is_replaced(edits.fields, name)) return;
+  if (!edits.client_is_trusted || !head.has(id)) {
+    if (!ours.empty()) out.append_field(name, ours);
+    return;
+  }
   bool is_first = true;
   const auto append_element = [&](std::string_view element) {
     if (element.empty()) return;
@@ -135,14 +163,12 @@ void write_forwarded(Output& out, const char* base, const RequestHead& head, con
     out.append(element);
     is_first = false;
   };
-  if (edits.client_is_trusted && head.has(id)) {
-    for (std::size_t i = 0; i < head.field_count; ++i) {
-      const Field& field = head.fields[i];
-      if (field.id == id && !field.hop_by_hop) append_element(field.value.in(base));
-    }
+  for (std::size_t i = 0; i < head.field_count; ++i) {
+    const Field& field = head.fields[i];
+    if (field.id == id && !field.hop_by_hop) append_element(field.value.in(base));
   }
   append_element(ours);
-  if (!is_first) out.append(crlf);
+  if (!is_first) out.append("\r\n");
 }
 
 void write_target(Output& out, const char* base, const RequestHead& head, const RequestEdits& edits) {
@@ -157,13 +183,32 @@ void write_target(Output& out, const char* base, const RequestHead& head, const 
   out.append(head.query.in(base));
 }
 
+// The request line and Host as received, if both are what would be written anyway. Empty: they are not.
+Run plain_request_start(const char* base, const RequestHead& head, const RequestEdits& edits) {
+  constexpr std::string_view host = "Host: ";
+  const bool is_plain = head.target_form == TargetForm::origin && head.version == Version::http11 &&
+                        edits.target.empty() && edits.authority.empty() && head.field_count > 0;
+  if (!is_plain) return {};
+  const Field& first = head.fields[0];
+  const bool is_host = first.id == FieldName::host && first.verbatim && !first.hop_by_hop &&
+                       std::memcmp(base + first.name.offset, host.data(), host.size()) == 0;
+  return is_host ? Run{.first = head.method_text.offset, .end = first.value.end() + crlf_bytes} : Run{};
+}
+
 void write_status_line(Output& out, std::uint16_t status, std::string_view reason) {
   // RFC 9112 2.3: our version, whatever the client's.
   out.append("HTTP/1.1 ");
   out.append_number(status);
   out.append(" ");
   out.append(reason);
-  out.append(crlf);
+  out.append("\r\n");
+}
+
+// The status line as received, if it is what would be written anyway. Empty: it is not.
+Run plain_status_line(const ResponseHead& head) {
+  constexpr std::uint32_t reason_offset = sizeof("HTTP/1.1 200 ") - 1;
+  if (head.version != Version::http11 || head.reason.offset != reason_offset) return {};
+  return {.first = 0, .end = head.reason.end() + crlf_bytes};
 }
 
 }  // namespace
@@ -192,17 +237,21 @@ BodyFraming framing_for(const ResponseHead& head, Version client) {
 WriteResult write_request(std::span<char> out_bytes, const char* base, const RequestHead& head,
                           const RequestEdits& edits) {
   Output out(out_bytes);
-  out.append(head.method_text.in(base));
-  out.append(" ");
-  write_target(out, base, head, edits);
-  out.append(" HTTP/1.1\r\nHost: ");
-  out.append(edits.authority.empty() ? head.authority.in(base) : edits.authority);
-  out.append(crlf);
+  const Run start = plain_request_start(base, head, edits);
+  if (start.end == 0) {
+    out.append(head.method_text.in(base));
+    out.append(" ");
+    write_target(out, base, head, edits);
+    out.append(" HTTP/1.1\r\nHost: ");
+    out.append(edits.authority.empty() ? head.authority.in(base) : edits.authority);
+    out.append("\r\n");
+  }
   const bool passes_expect = edits.keep_expect && head.version != Version::http10;
-  copy_fields(out, base, head, edits.fields, [passes_expect](const Field& field) {
-    if (field.id == FieldName::expect) return passes_expect;
-    return field.id != FieldName::x_forwarded_for && field.id != FieldName::x_forwarded_proto;
-  });
+  copy_fields(out, base, head, edits.fields, start, start.end == 0 ? 0 : 1,
+              [passes_expect](const Field& field) {
+                if (field.id == FieldName::expect) return passes_expect;
+                return field.id != FieldName::x_forwarded_for && field.id != FieldName::x_forwarded_proto;
+              });
   write_edits(out, edits.fields);
   write_forwarded(out, base, head, edits, FieldName::x_forwarded_for, "X-Forwarded-For",
                   edits.client_address);
@@ -211,22 +260,23 @@ WriteResult write_request(std::span<char> out_bytes, const char* base, const Req
   write_via(out, head.version);
   write_framing(out, edits.framing.value_or(framing_for(head)));
   write_persistence(out, edits.persistence);
-  out.append(crlf);
+  out.append("\r\n");
   return out.result();
 }
 
 WriteResult write_response(std::span<char> out_bytes, const char* base, const ResponseHead& head,
                            const ResponseEdits& edits) {
   Output out(out_bytes);
-  write_status_line(out, head.status, head.reason.in(base));
-  copy_fields(out, base, head, edits.fields, [](const Field&) { return true; });
+  const Run status_line = plain_status_line(head);
+  if (status_line.end == 0) write_status_line(out, head.status, head.reason.in(base));
+  copy_fields(out, base, head, edits.fields, status_line, 0, [](const Field&) { return true; });
   write_edits(out, edits.fields);
   if (!edits.date.empty() && !head.has(FieldName::date)) out.append_field("Date", edits.date);
   write_via(out, head.version);
   const BodyFraming framing = edits.framing.value_or(framing_for(head, edits.client));
   write_framing(out, framing);
   write_persistence(out, framing.kind == BodyKind::until_close ? Persistence::close : edits.persistence);
-  out.append(crlf);
+  out.append("\r\n");
   return out.result();
 }
 
@@ -240,9 +290,9 @@ WriteResult write_local_response(std::span<char> out_bytes, const LocalResponse&
   const std::size_t text_bytes =
       response.text.empty() ? code_and_space + reason.size() : response.text.size();
   out.append_number(text_bytes + 1);
-  out.append(crlf);
+  out.append("\r\n");
   write_persistence(out, response.persistence);
-  out.append(crlf);
+  out.append("\r\n");
   if (response.is_head) return out.result();
   if (response.text.empty()) {
     out.append_number(response.status);
@@ -317,7 +367,7 @@ std::string_view reason_of(std::uint16_t status) {
 WriteResult write_chunk_head(std::span<char> out_bytes, std::uint64_t size) {
   Output out(out_bytes);
   out.append_number(size, 16);
-  out.append(crlf);
+  out.append("\r\n");
   return out.result();
 }
 
