@@ -87,7 +87,7 @@ bool Rope::prepend(Slice&& slice) {
   return true;
 }
 
-void Rope::consume(Bytes count) {
+void Rope::consume_part(Bytes count) {
   BYWAY_ASSERT(count <= size_);
   while (count > 0) {
     Slice& first = head_->slice;
@@ -128,7 +128,7 @@ void Rope::truncate(Bytes count) {
   slice_count_ = kept_slices;
 }
 
-Bytes Rope::move_front(Bytes count, Rope& target) {
+Bytes Rope::move_part(Bytes count, Rope& target) {
   BYWAY_ASSERT(count <= size_ && pool_ == target.pool_);
   Bytes moved = 0;
   while (moved < count) {

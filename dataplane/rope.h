@@ -244,12 +244,22 @@ class Rope {
   }
   void prefetch_front() const { __builtin_prefetch(head_); }
   /// Drops `count` bytes from the front. Asserted: count <= size(). Cannot fail.
-  void consume(Bytes count);
+  void consume(Bytes count) {
+    if (count == size_) {
+      clear();
+    } else {
+      consume_part(count);
+    }
+  }
   /// Drops all bytes behind the first `count`. Asserted: count <= size(). Cannot fail.
   void truncate(Bytes count);
   /// Moves the first `count` bytes (asserted: <= size()) to the end of `target`; returns how many it moved:
   /// fewer only when the pool had no node for the slice that the cut goes through.
-  Bytes move_front(Bytes count, Rope& target);
+  Bytes move_front(Bytes count, Rope& target) {
+    if (count != size_) return move_part(count, target);
+    target.append(std::move(*this));
+    return count;
+  }
   /// Appends references to bytes [offset, offset + count) to `target`. False: no nodes left; `target`
   /// unchanged.
   [[nodiscard]] bool share(Bytes offset, Bytes count, Rope& target) const;
@@ -260,7 +270,9 @@ class Rope {
   [[nodiscard]] bool coalesce_front(Bytes count, BufferProvider& provider);
 
   void clear() {
-    while (head_ != nullptr) pool_->release(unlink_front());
+    for (SlicePool::Node* node = head_; node != nullptr;) pool_->release(std::exchange(node, node->next));
+    head_ = tail_ = nullptr;
+    size_ = slice_count_ = 0;
   }
 
   class Iterator {
@@ -281,6 +293,8 @@ class Rope {
   [[nodiscard]] Iterator end() const { return Iterator(nullptr); }
 
  private:
+  void consume_part(Bytes count);
+  Bytes move_part(Bytes count, Rope& target);
   void link_back(SlicePool::Node* node) {
     node->next = nullptr;
     (tail_ != nullptr ? tail_->next : head_) = node;

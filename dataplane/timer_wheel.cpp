@@ -44,7 +44,7 @@ void TimerWheel::place(Timer& timer) {
   const auto slot = static_cast<std::uint32_t>(tick >> (level_bits * level)) & (slots - 1);
 
   Level& on = levels_[static_cast<std::size_t>(level)];
-  timer.placed_tick_ = tick;
+  timer.kept_after_ = Instant{(tick - 1) << slot_shift};
   timer.level_ = static_cast<std::uint8_t>(level);
   timer.slot_ = static_cast<std::uint8_t>(slot);
   timer.prev_ = nullptr;
@@ -65,14 +65,14 @@ void TimerWheel::unlink(Timer& timer) {
   timer.next_ = timer.prev_ = nullptr;
 }
 
-void TimerWheel::arm(Timer& timer, Instant deadline) {
+/// What arm() cannot do by writing the field.
+void TimerWheel::move(Timer& timer, Instant deadline) {
   if (deadline.is_never()) {
     cancel(timer);
     return;
   }
   timer.deadline_ = deadline;
   if (timer.armed_) {
-    if (due_tick(deadline) >= timer.placed_tick_) return;  // its slot comes up first and places it again
     unlink(timer);
   } else {
     timer.armed_ = true;

@@ -44,7 +44,8 @@ class Timer {
   Timer* prev_ = nullptr;  ///< nullptr: first of its slot.
   Fire fire_;
   Instant deadline_;
-  std::int64_t placed_tick_ = 0;  ///< The tick that it was placed for; deadline_ may have moved on since.
+  /// Any deadline behind this comes when the slot that it stands in does, or later (never: see arm).
+  Instant kept_after_{};
   bool armed_ = false;
   std::uint8_t level_ = 0;
   std::uint8_t slot_ = 0;
@@ -64,7 +65,13 @@ class TimerWheel {
 
   /// Arms `timer` for `deadline`, or moves it there. A deadline in the past fires at the next advance();
   /// Instant::never() cancels.
-  void arm(Timer& timer, Instant deadline);
+  void arm(Timer& timer, Instant deadline) {
+    if (timer.armed_ && deadline > timer.kept_after_ && !deadline.is_never()) [[likely]] {
+      timer.deadline_ = deadline;  // its slot comes up first and places it again
+      return;
+    }
+    move(timer, deadline);
+  }
   void cancel(Timer& timer);
   /// Fires timers that are due at `now`, at most `fires_max`, and moves down what begins, at most as many or
   /// timer_moves_per_call; the rest stays for the next call. Returns how many fired. `now` never decreases.
@@ -86,6 +93,7 @@ class TimerWheel {
     [[nodiscard]] std::uint32_t next_occupied(std::uint32_t from) const;  ///< `slots` if none from `from` on.
   };
 
+  void move(Timer& timer, Instant deadline);
   void place(Timer& timer);
   void unlink(Timer& timer);
   [[nodiscard]] bool cascade();

@@ -250,6 +250,7 @@ class Stack final : public Connector {
   void deliver(Socket& socket);
   void collect_signals(Socket& socket);
   void settle(Socket& socket);
+  [[nodiscard]] bool settle_place(Socket& socket);
   void update_listing(Socket& socket);
   void leave_listing(Socket& socket);
   void end_now(Socket& socket, StreamEnd reason);

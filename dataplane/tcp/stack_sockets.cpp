@@ -139,7 +139,6 @@ CounterIndex counter_of(StreamEnd end) {
 
 void Stack::collect_signals(Socket& socket) {
   const std::uint8_t signals = socket.connection.take_signals();
-  if (signals == 0) return;
   if ((signals & signal::output) != 0) mark_dirty(socket);
   if ((signals & signal::ended) != 0 && !socket.aborted) count(counter_of(socket.connection.end_reason()));
   std::uint8_t events = 0;
@@ -155,17 +154,23 @@ void Stack::collect_signals(Socket& socket) {
 }
 
 void Stack::settle(Socket& socket) {
-  collect_signals(socket);
-  const bool closed = socket.connection.state() == State::closed;
-  if (closed && socket.hashed) flows_.erase(socket);
-  update_listing(socket);
-  if (closed && !socket.connection.owes_reset() && !socket.attached) {
-    release(socket);
-    return;
-  }
+  if (socket.connection.has_signals()) collect_signals(socket);
+  const bool is_in_use = socket.connection.state() == State::established && socket.listener == nullptr &&
+                         socket.listing == Listing::none;
+  if (!is_in_use && !settle_place(socket)) return;
   const Instant deadline = socket.connection.deadline();
   // A timer without a purpose runs out once and finds nothing to do: cheaper than moving it with every ACK.
   if (!deadline.is_never()) wheel_.arm(socket, deadline);
+}
+
+/// Where it stands by its state: in the flow table, in a list, or nowhere any more (false: released).
+bool Stack::settle_place(Socket& socket) {
+  const bool closed = socket.connection.state() == State::closed;
+  if (closed && socket.hashed) flows_.erase(socket);
+  update_listing(socket);
+  if (!closed || socket.connection.owes_reset() || socket.attached) return true;
+  release(socket);
+  return false;
 }
 
 void Stack::update_listing(Socket& socket) {
