@@ -68,6 +68,38 @@ TEST_CASE("a message in pieces of any length has the checksum of the whole") {
   }
 }
 
+TEST_CASE("where a message lies, and where it is cut, does not matter, nor do the bytes around it") {
+  std::mt19937 random(5);
+  for (int round = 0; round < 4000; ++round) {
+    const auto around = random_bytes(random, 64 + random() % 1200);
+    const std::size_t from = random() % 64;
+    const std::size_t size = random() % (around.size() - from + 1);
+    const std::span message = std::span(around).subspan(from, size);
+    const std::uint16_t plain = plain_checksum({message.begin(), message.end()});
+    REQUIRE(checksum(message) == plain);
+    Checksum sum;
+    for (std::size_t at = 0; at < size;) {
+      const std::size_t piece =
+          std::min<std::size_t>(size - at, random() % 2 == 0 ? random() % 9 : random() % 300);
+      sum.add(message.subspan(at, piece));
+      at += piece;
+    }
+    REQUIRE(sum.value() == plain);
+  }
+}
+
+TEST_CASE("a sum folds to its 16-bit words, and to zero only when it is zero") {
+  std::mt19937_64 random(6);
+  for (int round = 0; round < 10'000; ++round) {
+    std::uint64_t sum = random() >> random() % 64;
+    if (random() % 4 == 0) sum |= ~std::uint64_t{0} << random() % 64;
+    const std::uint64_t plain = sum % 0xffff;
+    REQUIRE(fold_sum(sum) == (plain == 0 && sum != 0 ? 0xffff : plain));
+  }
+  CHECK(fold_sum(0) == 0);
+  CHECK(fold_sum(~std::uint64_t{0}) == 0xffff);
+}
+
 TEST_CASE("a message that carries its checksum is valid, and not after a flipped bit") {
   std::mt19937 random(3);
   auto bytes = random_bytes(random, 100);
