@@ -2,6 +2,7 @@
 // zeros and says so once, at the end, by failed(). load_ and store_ are for places whose bounds are known.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -9,19 +10,23 @@
 
 namespace byway::net {
 
+static_assert(std::endian::native == std::endian::little);
+
 [[nodiscard]] inline std::uint16_t load_be16(const std::uint8_t* at) {
   return static_cast<std::uint16_t>(at[0] << 8 | at[1]);
 }
 [[nodiscard]] inline std::uint32_t load_be32(const std::uint8_t* at) {
   return std::uint32_t{at[0]} << 24 | std::uint32_t{at[1]} << 16 | std::uint32_t{at[2]} << 8 | at[3];
 }
+// In one piece: what compilers make of single bytes that are stored is slow where many of them stand
+// together.
 inline void store_be16(std::uint8_t* at, std::uint16_t value) {
-  at[0] = static_cast<std::uint8_t>(value >> 8);
-  at[1] = static_cast<std::uint8_t>(value);
+  const std::uint16_t turned = std::byteswap(value);
+  std::memcpy(at, &turned, sizeof turned);
 }
 inline void store_be32(std::uint8_t* at, std::uint32_t value) {
-  store_be16(at, static_cast<std::uint16_t>(value >> 16));
-  store_be16(at + 2, static_cast<std::uint16_t>(value));
+  const std::uint32_t turned = std::byteswap(value);
+  std::memcpy(at, &turned, sizeof turned);
 }
 
 /// Reads fields in order, never past the end.
