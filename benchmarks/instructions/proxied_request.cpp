@@ -1,8 +1,18 @@
 // Counts the instructions of one proxied HTTP/1.1 request and of each stage of it. Run by `run` in this
 // folder under callgrind, which collects inside the functions stage_* only: the client and the server beside
 // the gateway cost nothing. Without callgrind it just runs and checks that every answer is right.
+//
+//     proxied_request                     32 connections, a fixed number of requests
+//     proxied_request CONNECTIONS MS      times the gateway's rounds for so long: ns per request, for pairs
+//     of builds
 #include <fmt/format.h>
 #include <valgrind/callgrind.h>
+#include <x86intrin.h>
+
+#include <charconv>
+#include <chrono>
+#include <cstring>
+#include <string_view>
 
 #include "benchmarks/lib/proxied_world.h"
 
@@ -66,9 +76,53 @@ int run() {
   return measured >= measured_requests && world.failed() == 0 ? 0 : 1;
 }
 
+// The time that the gateway's rounds take of all, while the memory of so many connections goes through the
+// caches.
+int time_rounds(std::uint32_t connections, std::uint32_t milliseconds) {
+  using Clock = std::chrono::steady_clock;
+  auto slots = std::move(*shm::SlotRegion::create(256));
+  auto stats = std::move(*shm::EndpointStatsRegion::create(1, 256));
+  ProxiedWorld world(slots, stats, 0, connections);
+  while (world.completed() < std::uint64_t{8} * connections) world.round(gateway_round);
+  const std::uint64_t completed_before = world.completed();
+  std::uint64_t ticks = 0;
+  const auto timed_round = [&ticks](Machine& gateway, l7::Proxy& proxy, Instant now) {
+    const std::uint64_t began = __rdtsc();
+    gateway_round(gateway, proxy, now);
+    ticks += __rdtsc() - began;
+  };
+  const std::uint64_t ticks_began = __rdtsc();
+  const auto began = Clock::now();
+  const auto end = began + std::chrono::milliseconds(milliseconds);
+  while (Clock::now() < end) {
+    for (int i = 0; i < 16; ++i) world.round(timed_round);
+  }
+  const auto all_ticks = static_cast<double>(__rdtsc() - ticks_began);
+  const double all_ns = std::chrono::duration<double, std::nano>(Clock::now() - began).count();
+  const auto requests = static_cast<double>(world.completed() - completed_before);
+  fmt::print("{:.0f} ns per request, {} connections, {} failed\n",
+             static_cast<double>(ticks) / all_ticks * all_ns / requests, connections, world.failed());
+  return world.failed() == 0 ? 0 : 1;
+}
+
+bool read_number(std::string_view text, std::uint32_t most, std::uint32_t& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc{} && end == text.data() + text.size() && number > 0 && number <= most;
+}
+
 }  // namespace
 }  // namespace byway::benchmark
 
-int main() {
-  return byway::benchmark::run();
+int main(int count, char** arguments) {
+  using namespace byway::benchmark;
+  if (count == 1) return run();
+  std::uint32_t connections = 0;
+  std::uint32_t milliseconds = 0;
+  if (count == 3 && read_number(arguments[1], connections_max, connections) &&
+      read_number(arguments[2], 60'000, milliseconds)) {
+    return time_rounds(connections, milliseconds);
+  }
+  fmt::print(stderr, "usage: proxied_request [CONNECTIONS MILLISECONDS], at most {} and 60000\n",
+             connections_max);
+  return 2;
 }

@@ -4,8 +4,6 @@ namespace byway::benchmark {
 
 namespace {
 
-constexpr std::uint32_t connections = 32;
-
 net::Prefix prefix(const char* text) {
   return *net::parse_prefix(text);
 }
@@ -29,7 +27,8 @@ std::vector<shm::BackendSpec> backends() {
 
 }  // namespace
 
-ProxiedWorld::ProxiedWorld(shm::SlotRegion& slots, shm::EndpointStatsRegion& stats, std::uint32_t worker)
+ProxiedWorld::ProxiedWorld(shm::SlotRegion& slots, shm::EndpointStatsRegion& stats, std::uint32_t worker,
+                           std::uint32_t connections)
     : buffers_(32'768),
       client_(buffers_, now_),
       gateway_(buffers_, now_),
@@ -49,16 +48,16 @@ ProxiedWorld::ProxiedWorld(shm::SlotRegion& slots, shm::EndpointStatsRegion& sta
                                 .telemetry = telemetry_.telemetry,
                                 .slots = slots.table(),
                                 .endpoint_stats = stats.table(worker)},
-                 l7::ProxyOptions{.downstream_max = 1024,
-                                  .exchanges_max = 1024,
-                                  .upstream_max = 1024,
+                 l7::ProxyOptions{.downstream_max = connections_max,
+                                  .exchanges_max = connections_max,
+                                  .upstream_max = connections_max,
                                   .node_addresses = node_addresses_,
                                   .random_seed = 1});
   proxy_->set_now(now_);
   proxy_->use_set(set_.live());
   BYWAY_ASSERT(gateway_.stack.listen({net::IpAddress{}, 80}, *proxy_));
 
-  origin_.emplace(server_.memory(), 64, 1024);
+  origin_.emplace(server_.memory(), 64, connections_max);
   loadgen::Scenario scenario;
   scenario.target = {prefix("10.1.0.1/24").address, 80};
   scenario.host = "shop.example.com";

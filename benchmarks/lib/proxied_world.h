@@ -14,11 +14,15 @@
 
 namespace byway::benchmark {
 
+inline constexpr std::uint32_t connections_max = 2048;
+
 /// Thread: one. Time is its own and goes on by 20 us a round.
 class ProxiedWorld {
  public:
   /// `slots` and `stats` outlive it; several worlds may share them, each with a worker's number of its own.
-  ProxiedWorld(shm::SlotRegion& slots, shm::EndpointStatsRegion& stats, std::uint32_t worker);
+  /// `connections`: of clients, at most connections_max; each has one request out all the time.
+  ProxiedWorld(shm::SlotRegion& slots, shm::EndpointStatsRegion& stats, std::uint32_t worker,
+               std::uint32_t connections = 32);
   ~ProxiedWorld();
 
   /// One round of all machines. `gateway_round(gateway, proxy, now)` is called twice: after the client's, and
