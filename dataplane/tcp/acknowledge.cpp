@@ -15,6 +15,7 @@ bool Connection::on_acknowledgment(Context& context, const SegmentView& segment,
     challenge(context, now);
     return false;
   }
+  if (lone_) make_flight(context);
   if (persisting_ && !user_gone_) {  // RFC 9293 3.8.6.1: a closed window is no failure
     progress_at_ = now;
     probe_unanswered_ = false;
@@ -31,6 +32,7 @@ bool Connection::on_acknowledgment(Context& context, const SegmentView& segment,
 /// An ACK of something new, or while something is in flight: an old one may still have news of holes
 /// (RFC 6675 5).
 void Connection::on_ack(Context& context, const SegmentView& segment, Instant now) {
+  if (lone_) make_flight(context);
   Delivery delivery;
   delivery.flight = in_flight();
   delivery.advances = segment.ack > send_.una;
@@ -43,7 +45,7 @@ void Connection::on_ack(Context& context, const SegmentView& segment, Instant no
     measure_round_trip(segment, delivery, now);
     if (probe_unsettled_ && delivery.advances) answer_for_probe(context, delivery);
     if (flight_->is_quiet() && !delivery.has_dsack && !has_congestion_echo(segment)) {
-      if (delivery.advances) grow_window(delivery, now);
+      if (delivery.advances) grow_window(delivery, flight_->rounds, now);
     } else {
       repair(context, segment, delivery, now);
     }
@@ -55,8 +57,15 @@ void Connection::on_ack(Context& context, const SegmentView& segment, Instant no
   restart_loss_timers(delivery, now);
   if (!delivery.advances) return;
   if (fin_acknowledged) on_fin_acknowledged(context, now);
-  announce_room(context);
-  look_again_for_room(now);
+  on_room(context, now);
+}
+
+/// What was acknowledged has left the send queue.
+void Connection::on_room(Context& context, Instant now) {
+  if (wants_writable_) {
+    announce_room(context);
+    look_again_for_room(now);
+  }
   if (queue_.unsent() > 0 || fin_queued_) signal(signal::output);
 }
 
@@ -152,7 +161,7 @@ void Connection::note_duplicate(Delivery& delivery) {
   if (flight.duplicates <= flight.duplicates_max) delivery.octets += mss_;
 }
 
-void Connection::grow_window(const Delivery& delivery, Instant now) {
+void Connection::grow_window(const Delivery& delivery, CongestionControl::Rounds& rounds, Instant now) {
   AckEvent event;
   event.now = now;
   event.una = send_.una;
@@ -162,8 +171,8 @@ void Connection::grow_window(const Delivery& delivery, Instant now) {
   event.flight = delivery.flight;
   event.mss = mss_;
   event.rtt = delivery.rtt;
-  event.srtt = static_cast<Micros>(rtt_.srtt() / 1us);
-  congestion_.on_ack(event, flight_->rounds);
+  event.srtt = rtt_.srtt_us();
+  congestion_.on_ack(event, rounds);
 }
 
 /// One sample a round trip, to the microsecond, from what was sent once; where all was sent again (Karn:
@@ -176,7 +185,7 @@ void Connection::measure_round_trip(const SegmentView& segment, const Delivery& 
     if (send_.una < flight_->rtt_round_end) return;
     flight_->rtt_round_end = send_.nxt;
     if (flight_->phase == Phase::open) flight_->keep_recover_near(send_.una);
-    rtt_.add_sample(std::chrono::microseconds(delivery.rtt));
+    rtt_.add_sample_us(delivery.rtt);
   } else if (delivery.advances) {
     measure_by_timestamp(segment, now);
   }

@@ -4,6 +4,7 @@
 //   handshake.cpp    opening: SYN-SENT, SYN-RECEIVED
 //   input.cpp        RFC 9293 3.10.7.4 in its order: sequence, RST, SYN, ACK
 //   acknowledge.cpp  what an ACK means: send queue, scoreboard, round trip, congestion window
+//   lone.cpp         one segment that is out alone
 //   losses.cpp       what is lost, and the phases of its repair
 //   receive.cpp      payload, reassembly, FIN, the receive window
 //   output.cpp       the next segment, if any
@@ -80,8 +81,9 @@ class Connection {
                                        Instant now);
   /// Calls for what an ACK touches beside the connection: among a million of them it is in no cache.
   void prefetch_flight() const {
-    if (flight_ == nullptr) return;
+    if (flight_ == nullptr && !lone_) return;
     queue_.sent().prefetch_front();
+    if (lone_) return;
     const auto* lines = reinterpret_cast<const std::uint8_t*>(flight_);
     for (std::size_t line = 0; line < sizeof(Flight); line += 64) __builtin_prefetch(lines + line);
   }
@@ -95,10 +97,16 @@ class Connection {
   [[nodiscard]] std::uint16_t mss_full() const { return static_cast<std::uint16_t>(mss_ + options_bytes()); }
   /// The path takes segments of `mss` octets, options included, and no more: what is out and longer is lost,
   /// for a reason that says nothing about congestion (RFC 1191 6.5).
-  void limit_mss(Bytes mss, Instant now);
+  void limit_mss(Context& context, Bytes mss, Instant now);
   /// Fills in all fields of `header` but the TCP ports, and `payload` (empty before). False: nothing to send
   /// until the next segment, call or deadline.
   [[nodiscard]] bool next_segment(Context& context, HeaderFields& header, Rope& payload, Instant now);
+  /// After next_segment had one: false, if another call would have none.
+  [[nodiscard]] bool may_have_more() const {
+    return state_ != State::established || queue_.unsent() > 0 || fin_queued_ || ack_now_ ||
+           duplicate_acks_owed_ > 0 || tail_probe_owed_ || probe_owed_ || keepalive_owed_ ||
+           (flight_ != nullptr && flight_->sent.lost() > 0);
+  }
 
   // ---- Time (timers.cpp) ----
   [[nodiscard]] Instant deadline() const;
@@ -235,12 +243,19 @@ class Connection {
   void on_delivered(const SentSegment& sent, const SegmentView& segment, Delivery& delivery, Instant now);
   [[nodiscard]] bool is_duplicate_ack(const SegmentView& segment) const;
   void note_duplicate(Delivery& delivery);
-  void grow_window(const Delivery& delivery, Instant now);
+  void grow_window(const Delivery& delivery, CongestionControl::Rounds& rounds, Instant now);
   void measure_round_trip(const SegmentView& segment, const Delivery& delivery, Instant now);
   void measure_by_timestamp(const SegmentView& segment, Instant now);
   void restart_loss_timers(const Delivery& delivery, Instant now);
   void update_send_window(const SegmentView& segment, Instant now);
   void on_fin_acknowledged(Context& context, Instant now);
+  void on_room(Context& context, Instant now);
+  // lone.cpp
+  [[nodiscard]] bool may_be_lone(const Context& context) const;
+  void on_lone_sent(Instant now);
+  void on_lone_acknowledged(Context& context, Instant now);
+  [[nodiscard]] Instant lone_probe_at() const;
+  void make_flight(Context& context);
   // losses.cpp
   [[nodiscard]] Bytes pipe() const;  ///< What is in the network (RFC 6675 4).
   [[nodiscard]] bool has_congestion_echo(const SegmentView& segment) const;
@@ -263,6 +278,7 @@ class Connection {
   [[nodiscard]] bool may_send_new(const SegmentView& segment) const;
   void answer_for_probe(Context& context, const Delivery& delivery);
   void undo(Context& context);
+  [[nodiscard]] Nanoseconds probe_wait(bool is_single) const;
   void schedule_probe(Instant now);
   void on_flight_timer(Context& context, Instant now);
   void check_probe(Context& context, const SegmentView& segment, const Delivery& delivery, Instant now);
@@ -324,6 +340,9 @@ class Connection {
   void lower_mss(Bytes mss, Instant now);
   void suspect_black_hole(Context& context, Instant now);
   void try_larger_mss(Instant now);
+  [[nodiscard]] Bytes without_options(Bytes mss) const {
+    return std::max<Bytes>(mss, mss_min + options_bytes()) - options_bytes();
+  }
   [[nodiscard]] Bytes options_bytes() const { return uses_timestamps_ ? timestamps_option_bytes : 0u; }
   // handover.cpp
   [[nodiscard]] HandoverHead export_head(Instant now) const;
@@ -394,6 +413,7 @@ class Connection {
   bool active_ : 1 = false;  ///< Opened by connect.
   bool user_gone_ : 1 = false;
   bool is_v6_ : 1 = false;
+  bool lone_ : 1 = false;        ///< What is out is a lone segment (lone.cpp).
   bool persisting_ : 1 = false;  ///< retransmit_at_ is for probes of a closed window.
   StreamEnd end_reason_ = StreamEnd::finished;
   SendState send_;
@@ -415,8 +435,8 @@ class Connection {
   Bytes receive_buffer_ = 0;  ///< As tuned so far.
   Bytes tuned_octets_ = 0;    ///< Taken by the reader since tuned_at_.
   Micros tuned_at_ = 0;
-  // Cold.
   Instant last_sent_at_;
+  // Cold.
   Seq queueful_end_;  ///< An ACK of this shows that all left that was queued at queueful_since_ms_.
   std::uint32_t queueful_since_ms_ = 0;
   std::uint32_t unread_since_ms_ = 0;  ///< Since when the reader has taken nothing of what there is.

@@ -109,6 +109,7 @@ bool Connection::can_move() const {
 
 std::size_t Connection::export_bytes() const {
   std::size_t bytes = sizeof(HandoverHead) + queue_.size() + readable_.size();
+  if (lone_) bytes += sizeof(HandoverSent);
   if (flight_ != nullptr) bytes += flight_->sent.count() * sizeof(HandoverSent);
   if (reassembly_ != nullptr) {
     bytes += reassembly_->range_count() * sizeof(HandoverRange) + reassembly_->size();
@@ -127,6 +128,11 @@ std::size_t Connection::export_state(std::span<std::uint8_t> out, const FlowKey&
   head.local_port = flow.local_port;
   head.remote_port = flow.remote_port;
   writer.put(head);
+  if (lone_) {
+    const SentSegment lone{send_.una, micros(last_sent_at_), static_cast<std::uint16_t>(in_flight())};
+    writer.put(HandoverSent{micros(now) - lone.sent_at, lone.bytes, lone.transmissions,
+                            static_cast<std::uint8_t>(lone.state)});
+  }
   if (flight_ != nullptr) {
     for (SentSegments::Place at = flight_->sent.begin(); at; ++at) {
       writer.put(HandoverSent{micros(now) - at->sent_at, at->bytes, at->transmissions,
@@ -189,6 +195,10 @@ HandoverHead Connection::export_head(Instant now) const {
   head.min_rtt_us = rack_path_.min_rtt();
   head.congestion = congestion_.save();
   head.recover = send_.una.value;
+  if (lone_) {
+    head.recover = (send_.una - 1).value;
+    head.sent_segments = 1;
+  }
   if (flight_ != nullptr) {
     head.phase = static_cast<std::uint8_t>(flight_->phase);
     head.recover = flight_->recover.value;

@@ -69,7 +69,7 @@ void Connection::learn_from_syn(const SegmentView& syn, Instant now) {
   send_.wnd = send_.wnd_max = syn.window;  // windows of SYNs are not scaled (RFC 7323 2.2)
   send_.wl1 = syn.seq;
   send_.wl2 = syn.has(flag::ack) ? syn.ack : send_.iss;
-  limit_mss(path, now);
+  lower_mss(without_options(path), now);
   congestion_.start(mss_);
 }
 

@@ -64,7 +64,13 @@ void Connection::on_expected(Context& context, const SegmentView& segment, Slice
   context.count(CounterIndex::fast_path_in);
   remember_timestamp(segment, now);
   restart_keepalive(context, now);
-  if (segment.ack > send_.una) on_ack(context, segment, now);
+  if (segment.ack > send_.una) {
+    if (lone_ && segment.ack == send_.nxt && !probe_unsettled_) {
+      on_lone_acknowledged(context, now);
+    } else {
+      on_ack(context, segment, now);
+    }
+  }
   update_send_window(segment, now);
   if (!payload.empty()) {
     if (uses_ecn_) note_congestion_mark(context, segment);

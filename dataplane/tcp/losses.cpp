@@ -22,7 +22,7 @@ constexpr std::uint8_t frto_new_segments = 2;
 }  // namespace
 
 Bytes Connection::pipe() const {
-  if (flight_ == nullptr) return 0;
+  if (flight_ == nullptr) return lone_ ? in_flight() : 0;
   const SentSegments& sent = flight_->sent;
   const Bytes out = in_flight() - sent.sacked() - sent.lost();
   const Bytes arrived = std::uint32_t{std::min(flight_->duplicates, flight_->duplicates_max)} * mss_;
@@ -63,7 +63,7 @@ void Connection::follow_phase(const SegmentView& segment, const Delivery& delive
   switch (flight_->phase) {
     case Phase::open:
       // RFC 3168 6.1.2: not by an ACK that echoes a mark.
-      if (delivery.advances && !has_congestion_echo(segment)) grow_window(delivery, now);
+      if (delivery.advances && !has_congestion_echo(segment)) grow_window(delivery, flight_->rounds, now);
       break;
     case Phase::reduced:
     case Phase::recovery:
@@ -71,7 +71,7 @@ void Connection::follow_phase(const SegmentView& segment, const Delivery& delive
                                                  delivery.advances && !new_loss));
       break;
     case Phase::timeout:
-      if (delivery.advances || delivery.sacks) grow_window(delivery, now);
+      if (delivery.advances || delivery.sacks) grow_window(delivery, flight_->rounds, now);
       break;
   }
 }
@@ -303,7 +303,14 @@ void Connection::undo(Context& context) {
 
 // ---- Tail loss probes ------------------------------------------------------------------------------------
 
-/// RFC 8985 7.2: when nothing else will bring an ACK, ask for one.
+/// RFC 8985 7.2. `is_single`: one segment is out.
+Nanoseconds Connection::probe_wait(bool is_single) const {
+  if (!rtt_.has_sample()) return 1s;
+  const Nanoseconds wait = std::max<Nanoseconds>(2 * rtt_.srtt(), probe_delay_min);
+  return is_single ? wait + probe_ack_delay_max : wait;
+}
+
+/// When nothing else will bring an ACK, ask for one.
 void Connection::schedule_probe(Instant now) {
   Flight* flight = flight_;
   if (flight == nullptr || flight->timer == Flight::Timer::reordering) return;
@@ -312,12 +319,8 @@ void Connection::schedule_probe(Instant now) {
     flight->stop_timer();
     return;
   }
-  Nanoseconds wait = 1s;  // without a sample
-  if (rtt_.has_sample()) {
-    wait = std::max<Nanoseconds>(2 * rtt_.srtt(), probe_delay_min);
-    if (flight->sent.count() == 1) wait += probe_ack_delay_max;
-  }
-  flight->set_timer(Flight::Timer::probe, std::min(now + wait, retransmit_at_));
+  flight->set_timer(Flight::Timer::probe,
+                    std::min(now + probe_wait(flight->sent.count() == 1), retransmit_at_));
 }
 
 void Connection::on_flight_timer(Context& context, Instant now) {

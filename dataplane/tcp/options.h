@@ -42,6 +42,8 @@ struct StackOptions {
   Nanoseconds user_timeout = 120s;
   KeepAlive keepalive;
   Ecn ecn = Ecn::when_asked;
+  /// A segment that is out alone has no Flight (lone.cpp). Off for tests: what goes on the wire is the same.
+  bool lone_segments = true;
   bool pacing = false;  ///< Spread what a window allows over the round trip (pacer.h).
   /// Key of sequence numbers, timestamps, local ports and the flow hash: random, never shown (RFC 6528 3).
   std::array<std::uint8_t, 16> secret{};

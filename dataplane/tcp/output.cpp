@@ -204,7 +204,8 @@ bool Connection::build_new(Context& context, HeaderFields& header, Rope& payload
   if (queue_.unsent() > 0) {
     try_larger_mss(now);
     // RFC 5681 4.1: after a pause the window says nothing about the path any more.
-    if (in_flight() == 0 && now - last_sent_at_ > rtt_.rto()) congestion_.on_idle(mss_);
+    const Nanoseconds pause = now - last_sent_at_;
+    if (in_flight() == 0 && pause > rto_margin_min && pause > rtt_.rto()) congestion_.on_idle(mss_);
     if (flight_ != nullptr && flight_->frto == Flight::Frto::second_ack && flight_->frto_new == 0)
       return false;
     const Bytes length = sendable();
@@ -227,7 +228,8 @@ bool Connection::build_new(Context& context, HeaderFields& header, Rope& payload
 bool Connection::build_data(Context& context, HeaderFields& header, Rope& payload, Bytes wanted,
                             Instant now) {
   const Seq first = send_.nxt;
-  if (!may_take_nodes(context) || !make_room_in_flight(context)) {
+  const bool is_lone = may_be_lone(context);
+  if (!may_take_nodes(context) || (!is_lone && !make_room_in_flight(context))) {
     if (in_flight() == 0) on_starved(context, now);
     return false;
   }
@@ -254,7 +256,11 @@ bool Connection::build_data(Context& context, HeaderFields& header, Rope& payloa
   quick_acks_left_ = 0;  // a dialogue: the ACKs ride on our data from now on
   send_.nxt += length + (fin ? 1u : 0u);
   if (fin) on_fin_sent();
-  on_sent(first, send_.nxt, context.options.pacing, now);
+  if (is_lone) {
+    on_lone_sent(now);
+  } else {
+    on_sent(first, send_.nxt, context.options.pacing, now);
+  }
   return true;
 }
 
@@ -299,6 +305,7 @@ void Connection::on_fin_sent() {
 
 /// Sees to it that the scoreboard can take one more segment. False: memory is short, or too many are out.
 bool Connection::make_room_in_flight(Context& context) {
+  if (lone_) make_flight(context);
   if (flight_ == nullptr) flight_ = context.flights.acquire(send_.una);
   if (flight_ == nullptr) return false;
   if (flight_->sent.make_room(context.sent_blocks)) return true;
@@ -307,6 +314,7 @@ bool Connection::make_room_in_flight(Context& context) {
 }
 
 void Connection::release_flight(Context& context) {
+  lone_ = false;
   if (flight_ == nullptr) return;
   flight_->sent.clear(context.sent_blocks);
   context.flights.release(flight_);

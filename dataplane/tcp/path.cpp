@@ -6,8 +6,9 @@
 
 namespace byway::tcp {
 
-void Connection::limit_mss(Bytes mss, Instant now) {
-  lower_mss(std::max<Bytes>(mss, mss_min + options_bytes()) - options_bytes(), now);
+void Connection::limit_mss(Context& context, Bytes mss, Instant now) {
+  if (lone_) make_flight(context);
+  lower_mss(without_options(mss), now);
 }
 
 /// What is out and longer will not arrive; it is sent again in pieces (build_again).

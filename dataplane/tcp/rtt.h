@@ -25,7 +25,11 @@ class RttEstimator {
  public:
   /// RFC 6298 2.2, 2.3. The caller keeps Karn's rule (3): no sample from a segment that was sent twice.
   void add_sample(Nanoseconds sample) {
-    const auto rtt = static_cast<std::uint32_t>(std::clamp<std::int64_t>(sample / 1us, 1, rto_max / 1us));
+    add_sample_us(static_cast<std::uint32_t>(std::clamp<std::int64_t>(sample / 1us, 0, rto_max / 1us)));
+  }
+  void add_sample_us(std::uint32_t sample) {
+    constexpr auto most = static_cast<std::uint32_t>(rto_max / 1us);
+    const std::uint32_t rtt = std::clamp(sample, 1u, most);
     if (srtt_us_ == 0) {
       srtt_us_ = rtt;
       rttvar_us_ = rtt / 2;

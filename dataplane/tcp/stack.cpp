@@ -256,7 +256,7 @@ void Stack::on_too_big(Socket& socket, const DeliveryError& error, Instant now) 
       routes_.on_too_big(socket.flow.remote, error.mtu, headers + std::uint32_t{connection.mss_full()}, now);
   if (!mtu || *mtu <= headers) return;
   count(CounterIndex::path_mtu_reductions);
-  connection.limit_mss(*mtu - headers, now);
+  connection.limit_mss(context_, *mtu - headers, now);
 }
 
 /// A segment without a connection: RFC 9293 3.10.7.1 and 3.10.7.2.
@@ -355,7 +355,8 @@ bool Stack::next_segment(SegmentOut& out, Instant now) {
 /// The first dirty socket that has a segment to send; those that have none leave the list.
 Socket* Stack::next_dirty(HeaderFields& header, Rope& payload, Instant now) {
   while (Socket* socket = dirty_.front()) {
-    if (socket->connection.next_segment(context_, header, payload, now)) {
+    const bool is_built = socket->connection.next_segment(context_, header, payload, now);
+    if (is_built && socket->connection.may_have_more()) {
       if (++socket->turn >= segments_per_turn_max) {
         socket->turn = 0;
         dirty_.remove(*socket);
@@ -367,6 +368,7 @@ Socket* Stack::next_dirty(HeaderFields& header, Rope& payload, Instant now) {
     socket->turn = 0;
     socket->connection.clear_output_signal();
     settle(*socket);
+    if (is_built) return socket;  // still there: what may have no more is established
   }
   return nullptr;
 }

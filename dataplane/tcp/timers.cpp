@@ -7,12 +7,14 @@
 namespace byway::tcp {
 
 Instant Connection::deadline() const {
-  const Instant flight_at =
-      flight_ != nullptr ? std::min(flight_->timer_at, flight_->pacer.wake_at) : Instant::never();
+  Instant flight_at = Instant::never();
+  if (flight_ != nullptr) flight_at = std::min(flight_->timer_at, flight_->pacer.wake_at);
+  if (lone_) flight_at = lone_probe_at();
   return std::min({retransmit_at_, flight_at, ack_at_, life_at_});
 }
 
 void Connection::on_deadline(Context& context, Instant now) {
+  if (lone_) make_flight(context);
   if (ack_at_ <= now) {
     ack_at_ = Instant::never();
     ack_now_ = true;

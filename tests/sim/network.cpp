@@ -127,6 +127,7 @@ void Network::arrive(Instant when, Transit transit) {
 
 void Network::send(Node& source, const net::IpAddress& target, Packet packet) {
   ++packets_sent_;
+  add_to_digest(packet);
   const Node* to = find(target);
   if (to == nullptr) {
     if (trace_) print("no host", packet);
@@ -147,6 +148,12 @@ void Network::send(Node& source, const net::IpAddress& target, Packet packet) {
     if (passage.flipped_bits[i] != Passage::no_bit) flip_bit(copy, passage.flipped_bits[i]);
     arrive(passage.arrivals[i], {std::move(copy), false});
   }
+}
+
+void Network::add_to_digest(const Packet& packet) {
+  constexpr std::uint64_t prime = 0x100000001b3;  // FNV-1a
+  digest_ = (digest_ ^ static_cast<std::uint64_t>(now_.ns)) * prime;
+  for (const std::uint8_t octet : packet) digest_ = (digest_ ^ octet) * prime;
 }
 
 void Network::note(const std::string& line) const {

@@ -57,6 +57,9 @@ class Network {
 
   [[nodiscard]] std::uint64_t packets_sent() const { return packets_sent_; }
   [[nodiscard]] std::uint64_t packets_lost() const { return packets_lost_; }
+  /// Of all packets sent, octet for octet, and of when: two runs that agree in it looked the same on the
+  /// wire.
+  [[nodiscard]] std::uint64_t digest() const { return digest_; }
 
  private:
   /// Something that happens later; `order` breaks ties: first sent, first to arrive.
@@ -84,6 +87,7 @@ class Network {
   void deliver(const Transit& transit);
   void arrive(Instant when, Transit transit);
   void print(const char* verdict, const Packet& packet) const;
+  void add_to_digest(const Packet& packet);
 
   Random random_;
   Instant start_;
@@ -91,6 +95,7 @@ class Network {
   std::uint64_t order_ = 0;
   std::uint64_t packets_sent_ = 0;
   std::uint64_t packets_lost_ = 0;
+  std::uint64_t digest_ = 0;
   bool trace_ = false;
   mutable PacketPrinter printer_;
   std::vector<std::unique_ptr<Node>> nodes_;

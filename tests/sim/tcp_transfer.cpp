@@ -21,6 +21,8 @@ namespace {
 constexpr Nanoseconds quiet_time = 5min;
 /// Each third seed has hostile peers.
 constexpr std::uint64_t hostile_share = 3;
+/// Each eighth of the others runs once more by the general way alone, which must make the same packets.
+constexpr std::uint64_t compared_share = 8;
 
 std::string judge_host(Host& host, const Traffic::Excuses& excuses) {
   if (std::string left = host.leftovers(); !left.empty()) return left + " are left";
@@ -54,9 +56,9 @@ std::string judge_drain(Network& network, Host& host, Host& other) {
   return is_right ? std::string() : "a connect to a host that drains: " + std::string(name_of(*caller.end));
 }
 
-/// Runs one seed; returns what went wrong, or nothing.
-std::string run_honest(std::uint64_t seed, bool trace) {
-  TcpWorld world(seed, trace);
+/// Runs one seed; returns what went wrong, or nothing. `digest`: of all that was on the wire.
+std::string run_world(std::uint64_t seed, bool trace, bool lone_segments, std::uint64_t& digest) {
+  TcpWorld world(seed, trace, lone_segments);
   Network& network = *world.network;
   const Instant start = network.now();
   if (!network.run_until(start + transfer_time_max, [&world] { return world.traffic->is_over(); })) {
@@ -77,7 +79,19 @@ std::string run_honest(std::uint64_t seed, bool trace) {
       return "host " + text_of(host->address()) + ": " + wrong;
     }
   }
+  digest = network.digest();
   return {};
+}
+
+std::string run_honest(std::uint64_t seed, bool trace) {
+  std::uint64_t digest = 0;
+  std::string wrong = run_world(seed, trace, true, digest);
+  if (!wrong.empty() || seed % compared_share != 0) return wrong;
+  std::uint64_t general = 0;
+  wrong = run_world(seed, false, false, general);
+  if (!wrong.empty() || digest == general) return wrong;
+  if (trace) static_cast<void>(run_world(seed, true, false, general));
+  return "the way of lone segments and the general one differ on the wire";
 }
 
 std::string run(std::uint64_t seed, bool trace) {

@@ -62,13 +62,14 @@ Instant random_start(const HostOptions& client, const net::IpAddress& client_add
   return Instant{std::int64_t{wanted - at_zero} * sequence_tick_ns};
 }
 
-TcpWorld::TcpWorld(std::uint64_t seed, bool trace) : random(seed) {
+TcpWorld::TcpWorld(std::uint64_t seed, bool trace, bool lone_segments) : random(seed) {
   enum class Kind : std::uint8_t { few, crowd, short_memory };
   const std::uint64_t chance = random.below(10);
   const Kind kind = chance < 5 ? Kind::few : chance < 8 ? Kind::crowd : Kind::short_memory;
   const std::size_t host_count = kind == Kind::few ? random.between(2, 3) : random.between(2, 8);
   std::vector<HostOptions> options;
   for (std::size_t i = 0; i < host_count; ++i) options.push_back(random_host(random));
+  for (HostOptions& host : options) host.stack.lone_segments = lone_segments;
   if (kind == Kind::short_memory) {
     HostOptions& poor = options[random.below(host_count)];
     if (random.chance(0.5))

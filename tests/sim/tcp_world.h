@@ -21,7 +21,8 @@ inline constexpr Nanoseconds transfer_time_max = std::chrono::minutes(30);
                                    const net::IpAddress& server_address, Random& random);
 
 struct TcpWorld {
-  TcpWorld(std::uint64_t seed, bool trace);
+  /// `lone_segments`: as tcp::StackOptions has it.
+  TcpWorld(std::uint64_t seed, bool trace, bool lone_segments = true);
 
   Random random;
   std::unique_ptr<Network> network;
