@@ -160,12 +160,11 @@ bool Rope::share(Bytes offset, Bytes count, Rope& target) const {
       continue;
     }
     const Bytes taken = size - offset < count ? size - offset : count;
-    SlicePool::Node* copy = pool_->acquire();
+    SlicePool::Node* copy = pool_->acquire(node->slice.share(offset, taken));
     if (copy == nullptr) {
       target.truncate(size_before);
       return false;
     }
-    copy->slice = node->slice.share(offset, taken);
     target.link_back(copy);
     offset = 0;
     count -= taken;

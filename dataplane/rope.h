@@ -95,6 +95,13 @@ class Slice {
   [[nodiscard]] Buffer* owner() const { return owner_; }
 
  private:
+  friend class SlicePool;
+  /// As assignment, where it is known that nothing is held.
+  void fill(Slice&& other) {
+    owner_ = std::exchange(other.owner_, nullptr);
+    data_ = std::exchange(other.data_, nullptr);
+    size_ = std::exchange(other.size_, 0);
+  }
   Slice(Buffer* owner, const std::uint8_t* data, Bytes size) : owner_(owner), data_(data), size_(size) {}
   void reset() {
     if (owner_ != nullptr && --owner_->references == 0) owner_->release(owner_);
@@ -170,8 +177,15 @@ class SlicePool {
     ++in_use_;
     return node;
   }
+  /// As acquire(); the node takes over `slice`, which is untouched if there is none.
+  [[nodiscard]] Node* acquire(Slice&& slice) {
+    Node* node = acquire();
+    if (node != nullptr) [[likely]]
+      node->slice.fill(std::move(slice));
+    return node;
+  }
   void release(Node* node) {
-    node->slice = Slice();
+    node->slice.reset();
     node->next = free_;
     free_ = node;
     --in_use_;
@@ -214,9 +228,8 @@ class Rope {
       slice = Slice();
       return true;
     }
-    SlicePool::Node* node = pool_->acquire();
+    SlicePool::Node* node = pool_->acquire(std::move(slice));
     if (node == nullptr) return false;
-    node->slice = std::move(slice);
     link_back(node);
     return true;
   }

@@ -237,8 +237,7 @@ void Connection::tune_receive_buffer(const Context& context, Bytes count, Instan
   if (receive_buffer_ >= context.options.receive_buffer_bytes) return;
   tuned_octets_ += std::min(count, congestion_window_max - std::min(tuned_octets_, congestion_window_max));
   const Micros now_us = micros(now);
-  const auto round = static_cast<Micros>(rtt_.srtt() / 1us);
-  if (now_us - tuned_at_ < round) return;
+  if (now_us - tuned_at_ < rtt_.srtt_us()) return;
   if (tuned_octets_ > receive_buffer_ / 2) {
     const Bytes wanted = 2 * tuned_octets_;
     receive_buffer_ = std::clamp(wanted, receive_buffer_, context.options.receive_buffer_bytes);
@@ -254,11 +253,13 @@ void Connection::on_consumed(Context& context, Bytes count, Instant now) {
   tune_receive_buffer(context, count, now);
   unread_since_ms_ = milliseconds(now);
   if (!can_receive()) return;
+  // While the peer knows of more than half of the largest window there is no half to gain.
+  const Bytes known = receive_.edge - receive_.nxt;
+  if (known >= mss_own_ && known > receive_buffer_ / 2 + 1) return;
   const ReceiveSpace space = receive_space(context);
   const Seq target = receive_.nxt + space.free;
   if (target <= receive_.edge) return;
   const Bytes gain = target - receive_.edge;
-  const Bytes known = receive_.edge - receive_.nxt;
   const Bytes half = space.window_max / 2;
   if (gain < half && (known >= mss_own_ || gain < std::min<Bytes>(mss_own_, half))) return;
   ack_now_ = true;

@@ -26,6 +26,7 @@ Bytes SendQueue::send(Bytes count, Rope& out, BufferProvider& buffers) {
 
 /// Sees to it that a segment of the next octets has few slices; returns how long it may be.
 Bytes SendQueue::bound_slices(Bytes count, BufferProvider& buffers) {
+  if (unsent_.slice_count() <= segment_slices_max) return count;
   Bytes covered = 0;
   std::uint32_t slices = 0;
   for (const Slice& slice : unsent_) {

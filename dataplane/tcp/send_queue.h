@@ -8,6 +8,7 @@
 // `sent`.
 #pragma once
 
+#include <algorithm>
 #include <utility>
 
 #include "dataplane/rope.h"
@@ -35,6 +36,7 @@ class SendQueue {
   /// sent too, since a small segment keeps its slice until it is acknowledged, and a writer of small messages
   /// would soon have the queue full of them.
   void compact_sparse(std::uint32_t slices_max, BufferProvider& buffers) {
+    if (slice_count() <= std::min(sparse_slices_min, slices_max / 2)) return;
     for (Rope* part : {&sent_, &unsent_}) {
       if (is_sparse(part->slice_count(), part->size(), slices_max))
         static_cast<void>(compact(*part, buffers));

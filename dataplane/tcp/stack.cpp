@@ -328,6 +328,7 @@ void Stack::reply_reset(const SegmentView& segment, const FlowKey& flow) {
 bool Stack::next_segment(SegmentOut& out, Instant now) {
   now_ = now;
   out.payload.clear();
+  if (replies_.empty() && dirty_.empty()) return false;
   HeaderFields header;
   const auto address = [&out, &header](const FlowKey& flow) {
     out.local = flow.local;

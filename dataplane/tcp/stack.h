@@ -250,6 +250,11 @@ class Stack final : public Connector {
   void deliver(Socket& socket);
   void collect_signals(Socket& socket);
   void settle(Socket& socket);
+  /// Established, and in no list: its place is settled.
+  [[nodiscard]] static bool is_in_use(const Socket& socket) {
+    return socket.connection.state() == State::established && socket.listener == nullptr &&
+           socket.listing == Listing::none;
+  }
   [[nodiscard]] bool settle_place(Socket& socket);
   void update_listing(Socket& socket);
   void leave_listing(Socket& socket);

@@ -79,7 +79,9 @@ bool Stack::deliver_events(Instant now, std::uint32_t sockets_max) {
     Socket& socket = *events_.front();
     events_.remove(socket);
     deliver(socket);
-    settle(socket);
+    // Whatever its user did that needs settling has made it dirty, and what is dirty is settled when it has
+    // nothing more to send.
+    if (!is_in_use(socket)) settle(socket);
   }
   return !events_.empty();
 }
@@ -155,9 +157,7 @@ void Stack::collect_signals(Socket& socket) {
 
 void Stack::settle(Socket& socket) {
   if (socket.connection.has_signals()) collect_signals(socket);
-  const bool is_in_use = socket.connection.state() == State::established && socket.listener == nullptr &&
-                         socket.listing == Listing::none;
-  if (!is_in_use && !settle_place(socket)) return;
+  if (!is_in_use(socket) && !settle_place(socket)) return;
   const Instant deadline = socket.connection.deadline();
   // A timer without a purpose runs out once and finds nothing to do: cheaper than moving it with every ACK.
   if (!deadline.is_never()) wheel_.arm(socket, deadline);
