@@ -87,6 +87,12 @@ bool Rope::prepend(Slice&& slice) {
   return true;
 }
 
+void Rope::release_all() {
+  for (SlicePool::Node* node = head_; node != nullptr;) pool_->release(std::exchange(node, node->next));
+  head_ = tail_ = nullptr;
+  size_ = slice_count_ = 0;
+}
+
 void Rope::consume_part(Bytes count) {
   BYWAY_ASSERT(count <= size_);
   while (count > 0) {

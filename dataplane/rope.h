@@ -283,9 +283,7 @@ class Rope {
   [[nodiscard]] bool coalesce_front(Bytes count, BufferProvider& provider);
 
   void clear() {
-    for (SlicePool::Node* node = head_; node != nullptr;) pool_->release(std::exchange(node, node->next));
-    head_ = tail_ = nullptr;
-    size_ = slice_count_ = 0;
+    if (head_ != nullptr) release_all();
   }
 
   class Iterator {
@@ -307,6 +305,7 @@ class Rope {
 
  private:
   void consume_part(Bytes count);
+  void release_all();
   Bytes move_part(Bytes count, Rope& target);
   void link_back(SlicePool::Node* node) {
     node->next = nullptr;

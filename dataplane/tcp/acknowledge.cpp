@@ -77,7 +77,7 @@ bool Connection::advance(Context& context, const SegmentView& segment, Delivery&
   if (send_.nxt < send_.una) send_.nxt = send_.una;  // the octet of a window probe that the peer took
   if (flight_ == nullptr) backoffs_ = 0;
   progress_at_ = now;
-  if (send_.una >= queueful_end_) begin_queueful(now);
+  follow_queueful(now);
   if (flight_ == nullptr) return fin_acknowledged;
   SentSegments& sent = flight_->sent;
   flight_->duplicates = 0;

@@ -359,6 +359,10 @@ class Connection {
   [[nodiscard]] Bytes room(Context& context, std::uint32_t share) const;
   void announce_room(Context& context);
   void begin_queueful(Instant now);
+  /// After an ACK. With nothing queued the next write begins one.
+  void follow_queueful(Instant now) {
+    if (queue_.size() > 0 && send_.una >= queueful_end_) begin_queueful(now);
+  }
   void look_again_for_room(Instant now);
   [[nodiscard]] Bytes never_sent() const;
 

@@ -65,7 +65,7 @@ void Connection::on_expected(Context& context, const SegmentView& segment, Slice
   remember_timestamp(segment, now);
   restart_keepalive(context, now);
   if (segment.ack > send_.una) {
-    if (lone_ && segment.ack == send_.nxt && !probe_unsettled_) {
+    if (lone_ && segment.ack == send_.nxt && !probe_unsettled_) [[likely]] {
       on_lone_acknowledged(context, now);
     } else {
       on_ack(context, segment, now);

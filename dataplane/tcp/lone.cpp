@@ -34,7 +34,7 @@ void Connection::on_lone_acknowledged(Context& context, Instant now) {
   queue_.acknowledge(delivery.octets);
   send_.una = send_.nxt;
   progress_at_ = now;
-  if (send_.una >= queueful_end_) begin_queueful(now);
+  follow_queueful(now);
   lone_ = false;
   backoffs_ = 0;
   rack_path_.add_rtt(delivery.rtt, now_us);

@@ -247,7 +247,7 @@ bool Connection::build_data(Context& context, HeaderFields& header, Rope& payloa
   if (queue_.unsent() == 0) flags |= flag::psh;
   if (fin) flags |= flag::fin;
   fill_header(context, header, first, flags, now);
-  add_sack(context, header, length);
+  if (has_dsack_ || reassembly_ != nullptr) add_sack(context, header, length);
   if (uses_ecn_) {
     header.ecn = ecn::capable;  // RFC 3168 6.1.5: new data only
     if (cwr_owed_) header.flags |= flag::cwr;

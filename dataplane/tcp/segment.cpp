@@ -1,5 +1,8 @@
 #include "dataplane/tcp/segment.h"
 
+#include <bit>
+#include <cstring>
+
 #include "dataplane/assert.h"
 
 namespace byway::tcp {
@@ -25,13 +28,18 @@ std::uint16_t read16(const std::uint8_t* at) {
 std::uint32_t read32(const std::uint8_t* at) {
   return std::uint32_t{at[0]} << 24 | std::uint32_t{at[1]} << 16 | std::uint32_t{at[2]} << 8 | at[3];
 }
+/// In network order, by one store: g++ 12 makes vectors of single octets where they are stored one by one.
+template <typename T>
+std::uint8_t* write(std::uint8_t* at, T value) {
+  if constexpr (std::endian::native == std::endian::little) value = std::byteswap(value);
+  std::memcpy(at, &value, sizeof(value));
+  return at + sizeof(value);
+}
 std::uint8_t* write16(std::uint8_t* at, std::uint16_t value) {
-  at[0] = static_cast<std::uint8_t>(value >> 8);
-  at[1] = static_cast<std::uint8_t>(value);
-  return at + 2;
+  return write(at, value);
 }
 std::uint8_t* write32(std::uint8_t* at, std::uint32_t value) {
-  return write16(write16(at, static_cast<std::uint16_t>(value >> 16)), static_cast<std::uint16_t>(value));
+  return write(at, value);
 }
 
 /// The layout that nearly every segment of an established connection has: NOP NOP timestamps (RFC 7323

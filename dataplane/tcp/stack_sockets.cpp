@@ -147,9 +147,11 @@ void Stack::collect_signals(Socket& socket) {
   if ((signals & signal::established) != 0) {
     events |= socket.listener != nullptr ? pending::accept : pending::connected;
   }
-  if ((signals & signal::readable) != 0) events |= pending::readable;
-  if ((signals & signal::writable) != 0) events |= pending::writable;
-  if ((signals & signal::ended) != 0) events |= pending::closed;
+  // The others stand one place to the left of where they were.
+  static_assert(pending::readable == signal::readable << 1 && pending::writable == signal::writable << 1 &&
+                pending::closed == signal::ended << 1);
+  events = static_cast<std::uint8_t>(events |
+                                     (signals & (signal::readable | signal::writable | signal::ended)) << 1);
   if (events == 0 || (!socket.attached && socket.listener == nullptr)) return;
   socket.pending = static_cast<std::uint8_t>(socket.pending | events);
   if (socket.attached || (socket.pending & pending::accept) != 0) mark_event(socket);

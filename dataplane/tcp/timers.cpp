@@ -10,7 +10,7 @@ Instant Connection::deadline() const {
   Instant flight_at = Instant::never();
   if (flight_ != nullptr) flight_at = std::min(flight_->timer_at, flight_->pacer.wake_at);
   if (lone_) flight_at = lone_probe_at();
-  return std::min({retransmit_at_, flight_at, ack_at_, life_at_});
+  return std::min(std::min(retransmit_at_, flight_at), std::min(ack_at_, life_at_));
 }
 
 void Connection::on_deadline(Context& context, Instant now) {
