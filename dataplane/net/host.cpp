@@ -50,12 +50,12 @@ void trim_to_payload(Slice& frame, std::size_t header_bytes, std::size_t total_b
   frame.remove_front(static_cast<Bytes>(ethernet_header_bytes + header_bytes));
 }
 
-/// Names of a connected IPv4 network itself, which no host has (RFC 1122 3.2.1.3).
-bool is_network_or_broadcast(const Prefix& network, const IpAddress& address) {
-  const std::optional<IpAddress> broadcast = network.v4_broadcast();
-  if (!broadcast) return false;
-  const std::uint32_t host_bits = UINT32_MAX >> (network.bits - v4_prefix_offset);
-  return address == *broadcast || (address.v4().value & host_bits) == 0;
+/// Of an address in a connected network: whether it names that itself, which no host does (RFC 1122
+/// 3.2.1.3). Networks of one or two addresses have no such names (RFC 3021).
+bool is_network_or_broadcast(const Prefix& network, Ipv4Address address) {
+  const std::uint32_t host_bits = ~network.v4_mask();
+  const std::uint32_t host = address.value & host_bits;
+  return host_bits > 1 && (host == 0 || host == host_bits);
 }
 
 }  // namespace
@@ -205,17 +205,17 @@ DropReason Host::admit(const FrameView& view, const Packet& packet) const {
   if (own == nullptr) return DropReason::ip_not_for_us;
   if (own->state != AddressState::usable) return DropReason::ip_tentative;
   if (view.ethernet.destination.is_multicast()) return DropReason::ip_link_broadcast;
-  const bool is_martian =
-      view.kind == FrameKind::ipv4 ? is_martian_source(view.ipv4.source) : is_unspecified(packet.source);
+  const bool is_v4 = view.kind == FrameKind::ipv4;
+  const bool is_martian = is_v4 ? is_martian_source(view.ipv4.source) : is_unspecified(packet.source);
   if (is_martian || owns(packet.source)) return DropReason::ip_martian;
   // An answer would leave by another port than the question came in: a forged source, or a mistake in the
   // routes that would otherwise show as connections that hang (RFC 3704 2.2).
-  const Route* back = routes_.find(packet.source);
+  const Route* back = is_v4 ? routes_.find(view.ipv4.source) : routes_.find(packet.source);
   if (back == nullptr || back->link != packet.link) {
     // A link-local source is on the link that it came by.
     return is_link_local(packet.source) ? DropReason::none : DropReason::ip_reverse_path;
   }
-  if (!back->gateway && is_network_or_broadcast(back->destination, packet.source)) {
+  if (is_v4 && !back->gateway && is_network_or_broadcast(back->destination, view.ipv4.source)) {
     return DropReason::ip_martian;
   }
   return DropReason::none;

@@ -34,6 +34,12 @@ struct Prefix {
     }
     return true;
   }
+  /// One of IPv4, not a short one of IPv6 that holds the mapped addresses among others.
+  [[nodiscard]] constexpr bool is_v4() const { return bits >= v4_prefix_offset && address.is_v4(); }
+  /// Only if is_v4(): the bits of an address that name the network.
+  [[nodiscard]] constexpr std::uint32_t v4_mask() const {
+    return bits == v4_prefix_offset ? 0 : UINT32_MAX << (128 - bits);
+  }
   /// All bits behind the prefix are zero (the network's own name).
   [[nodiscard]] constexpr bool is_network() const {
     for (unsigned bit = bits; bit < 128; ++bit) {

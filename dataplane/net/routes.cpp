@@ -5,28 +5,31 @@
 namespace byway::net {
 
 RouteError Routes::add(const Route& route) {
-  for (std::size_t i = 0; i < count_; ++i) {
-    if (routes_[i].destination.bits == route.destination.bits &&
-        routes_[i].destination.contains(route.destination.address)) {
+  const bool is_v4 = route.destination.is_v4();
+  Table& table = is_v4 ? v4_ : v6_;
+  for (const Route& other : std::span(table.routes).first(table.count)) {
+    if (other.destination.bits == route.destination.bits &&
+        other.destination.contains(route.destination.address)) {
       return RouteError::duplicate;
     }
   }
-  if (count_ == routes_.size()) return RouteError::table_full;
-  std::size_t at = count_++;
-  for (; at > 0 && routes_[at - 1].destination.bits < route.destination.bits; --at) {
-    routes_[at] = routes_[at - 1];
+  if (v4_.count + v6_.count == routes_max) return RouteError::table_full;
+  std::size_t at = table.count++;
+  for (; at > 0 && table.routes[at - 1].destination.bits < route.destination.bits; --at) {
+    table.routes[at] = table.routes[at - 1];
+    if (is_v4) v4_keys_[at] = v4_keys_[at - 1];
   }
-  routes_[at] = route;
+  table.routes[at] = route;
+  if (is_v4) {
+    const std::uint32_t mask = route.destination.v4_mask();
+    v4_keys_[at] = {route.destination.address.v4().value & mask, mask};
+  }
   return RouteError::none;
 }
 
-const Route* Routes::find(const IpAddress& destination) const {
-  for (std::size_t i = 0; i < count_; ++i) {
-    if (!routes_[i].destination.contains(destination)) continue;
-    // The prefix of all IPv6 addresses holds the mapped ones too, and as a route they are none of its
-    // business. Those shorter than what all mapped addresses share come last.
-    if (routes_[i].destination.bits < v4_prefix_offset && destination.is_v4()) return nullptr;
-    return &routes_[i];
+const Route* Routes::find_v6(const IpAddress& destination) const {
+  for (std::size_t i = 0; i < v6_.count; ++i) {
+    if (v6_.routes[i].destination.contains(destination)) return &v6_.routes[i];
   }
   return nullptr;
 }

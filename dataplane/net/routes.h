@@ -1,6 +1,6 @@
 // Where a packet goes next: longest prefix of a small table. A gateway node has one connected prefix a port,
-// a default route and a handful of others, so the table is an array sorted by length: the first hit is the
-// longest, and a hit takes a few comparisons in one or two cache lines.
+// a default route and a handful of others, so the table is an array for each version, sorted by length: the
+// first hit is the longest. Of IPv4 what is compared stands apart, eight routes in a cache line.
 #pragma once
 
 #include <array>
@@ -33,11 +33,31 @@ class Routes {
   /// duplicate: the same destination prefix stands there already.
   [[nodiscard]] RouteError add(const Route& route);
   /// The route with the longest prefix that holds `destination`; nullptr: none.
-  [[nodiscard]] const Route* find(const IpAddress& destination) const;
+  [[nodiscard]] const Route* find(const IpAddress& destination) const {
+    return destination.is_v4() ? find(destination.v4()) : find_v6(destination);
+  }
+  [[nodiscard]] const Route* find(Ipv4Address destination) const {
+    for (std::size_t i = 0; i < v4_.count; ++i) {
+      if ((destination.value & v4_keys_[i].mask) == v4_keys_[i].network) return &v4_.routes[i];
+    }
+    return nullptr;
+  }
 
  private:
-  std::array<Route, routes_max> routes_;  ///< longest first
-  std::size_t count_ = 0;
+  struct V4Key {
+    std::uint32_t network = 0;
+    std::uint32_t mask = 0;
+  };
+  struct Table {
+    std::array<Route, routes_max> routes;  ///< longest first
+    std::size_t count = 0;
+  };
+
+  [[nodiscard]] const Route* find_v6(const IpAddress& destination) const;
+
+  Table v4_;
+  std::array<V4Key, routes_max> v4_keys_;  ///< of the routes in v4_
+  Table v6_;
 };
 
 }  // namespace byway::net
