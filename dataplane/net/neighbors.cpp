@@ -40,8 +40,10 @@ Neighbors::Entry*& Neighbors::bucket_of(LinkIndex link, const IpAddress& address
 }
 
 Neighbors::Entry* Neighbors::lookup(LinkIndex link, const IpAddress& address) {
+  const auto is_it = [&](const Entry* entry) { return entry->address == address && entry->link == link; };
+  if (found_last_ != nullptr && is_it(found_last_)) return found_last_;
   for (Entry* entry = bucket_of(link, address); entry != nullptr; entry = entry->next_in_bucket) {
-    if (entry->address == address && entry->link == link) return entry;
+    if (is_it(entry)) return found_last_ = entry;
   }
   return nullptr;
 }
@@ -77,6 +79,7 @@ void Neighbors::remove(Entry& entry) {
   Entry** at = &bucket_of(entry.link, entry.address);
   while (*at != &entry) at = &(*at)->next_in_bucket;
   *at = entry.next_in_bucket;
+  if (found_last_ == &entry) found_last_ = nullptr;
   entries_.release(&entry);
   counters_.set(Counter::neighbors, entries_.in_use());
 }

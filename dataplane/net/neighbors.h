@@ -140,7 +140,8 @@ class Neighbors {
   std::uint64_t key_;
   std::unique_ptr<Entry*[]> buckets_;
   std::uint32_t bucket_count_;
-  std::uint32_t hand_ = 0;  ///< where the search for a place goes on
+  Entry* found_last_ = nullptr;  ///< where to look first: packets to one next hop follow each other
+  std::uint32_t hand_ = 0;       ///< where the search for a place goes on
   Slab<Entry> entries_;
   Slab<Pending> pending_places_{neighbor_pending_total_max};
 };
