@@ -242,6 +242,14 @@ void Exchange::relay_response() {
 }
 
 Exchange::Step Exchange::relay_response_step(Bytes count_max) {
+  if (!is_response_received_ && response_content_.empty()) {
+    if (const Bytes count = downstream_.copy_rest_of(*upstream_); count > 0) {
+      is_response_received_ = true;
+      record_.response_content_bytes += count;
+      downstream_.on_progress();
+      return Step::moved;
+    }
+  }
   if (response_content_.empty() && !is_response_received_) {
     const Bytes room = downstream_.room();
     if (room == 0) return Step::idle;

@@ -98,6 +98,19 @@ bool Codec::send_content(Rope& content, Memory memory) {
   return true;
 }
 
+Bytes Codec::copy_rest_of(Codec& from) {
+  const std::uint64_t left = from.reader_.length_left();
+  const Rope& readable = from.stream_->readable();
+  const bool is_short = left > 0 && left <= copied_content_bytes_max && readable.size() >= left;
+  if (!is_short || sending_ == BodyKind::chunked) return 0;
+  const auto count = static_cast<Bytes>(left);
+  const Slice& front = readable.front();
+  if (front.size() < count || room() < count || !unsent_.extend_back(front.bytes().first(count))) return 0;
+  from.stream_->discard(count);
+  from.reader_.take_length(count);
+  return count;
+}
+
 bool Codec::finish_content(Memory memory) {
   return sending_ != BodyKind::chunked || send_bytes(last_chunk, memory);
 }

@@ -88,6 +88,10 @@ class Codec {
   /// Frames all of `content`, which is at most room(); flush() must follow. False: no memory; nothing was
   /// changed.
   [[nodiscard]] bool send_content(Rope& content, Memory memory);
+  /// Copies content that `from` has received behind what was gathered: all that is missing, if it is short,
+  /// has come, needs no framing here and fits where it goes. Else nothing is changed. Returns how many bytes
+  /// that was.
+  [[nodiscard]] Bytes copy_rest_of(Codec& from);
   /// Adds the end of the content; flush() must follow. False: no memory; nothing was changed.
   [[nodiscard]] bool finish_content(Memory memory);
   /// Gives the stream what it takes of what is unsent; true when nothing is left. To be called at the end of

@@ -21,6 +21,19 @@ class Output {
     at_ += text.size();
   }
 
+  /// The same for text that is short as a rule: without a call while there is room for more than its size.
+  void append_short(std::string_view text) {
+    constexpr std::size_t word = 8;
+    if (text.size() > 2 * word || static_cast<std::size_t>(end_ - at_) < 2 * word) return append(text);
+    if (text.size() >= word) {
+      std::memcpy(at_, text.data(), word);
+      std::memcpy(at_ + text.size() - word, text.data() + text.size() - word, word);
+    } else {
+      for (std::size_t i = 0; i < text.size(); ++i) at_[i] = text[i];
+    }
+    at_ += text.size();
+  }
+
   /// The same for a literal, whose size is known: a few stores.
   template <std::size_t size_with_zero>
   [[gnu::always_inline]] void append(const char (&literal)[size_with_zero]) {
@@ -36,7 +49,7 @@ class Output {
   void append_number(std::uint64_t value, int radix = 10) {
     std::array<char, 20> digits;  // 2^64 has 20 decimal digits
     const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), value, radix);
-    append({digits.data(), static_cast<std::size_t>(end - digits.data())});
+    append_short({digits.data(), static_cast<std::size_t>(end - digits.data())});
   }
 
   void append_field(std::string_view name, std::string_view value) {
@@ -68,10 +81,17 @@ bool is_replaced(std::span<const FieldEdit> edits, std::string_view name) {
   return false;
 }
 
-// Fields that only this hop may write.
-bool is_owned(FieldName name) {
-  return name == FieldName::host || name == FieldName::content_length || is_always_hop_by_hop(name);
+// Sets of names, one bit each.
+constexpr std::uint64_t bit_of(FieldName name) {
+  return std::uint64_t{1} << static_cast<unsigned>(name);
 }
+constexpr bool has_bit(std::uint64_t names, FieldName name) {
+  return ((names >> static_cast<unsigned>(name)) & 1) != 0;
+}
+
+// Fields that only this hop may write.
+constexpr std::uint64_t owned_names =
+    hop_by_hop_names | bit_of(FieldName::host) | bit_of(FieldName::content_length);
 
 constexpr std::uint32_t crlf_bytes = 2;
 
@@ -85,14 +105,13 @@ void append_run(Output& out, const char* base, Run run) {
   out.append({base + run.first, run.end - run.first});
 }
 
-// Copies the fields for which `passes(field)` holds, neighbours that need no rewriting in one piece, which
-// begins with `run`. `skipped` fields from the first are done already.
-template <typename Passes>
+// Copies the fields whose names are not `left_out`, neighbours that need no rewriting in one piece, which
+// begins with `run`. Fields before `first` are done already.
 void copy_fields(Output& out, const char* base, const MessageHead& head, std::span<const FieldEdit> edits,
-                 Run run, std::size_t skipped, Passes passes) {
-  for (std::size_t i = skipped; i < head.field_count; ++i) {
+                 Run run, std::size_t first, std::uint64_t left_out) {
+  for (std::size_t i = first; i < head.field_count; ++i) {
     const Field& field = head.fields[i];
-    if (field.hop_by_hop || is_owned(field.id) || !passes(field)) continue;
+    if (field.hop_by_hop || has_bit(left_out, field.id)) continue;
     if (!edits.empty() && is_replaced(edits, field.name.in(base))) continue;
     const std::uint32_t line_end = field.value.end() + crlf_bytes;
     if (field.verbatim && run.end == field.name.offset) {
@@ -114,7 +133,8 @@ void copy_fields(Output& out, const char* base, const MessageHead& head, std::sp
 void write_edits(Output& out, std::span<const FieldEdit> edits) {
   for (std::size_t i = 0; i < edits.size(); ++i) {
     const FieldEdit& edit = edits[i];
-    if (edit.kind == FieldEdit::Kind::remove || is_owned(recognise_field_name(edit.name))) continue;
+    if (edit.kind == FieldEdit::Kind::remove || has_bit(owned_names, recognise_field_name(edit.name)))
+      continue;
     if (!is_replaced(edits.subspan(i + 1), edit.name)) out.append_field(edit.name, edit.value);
   }
 }
@@ -145,6 +165,20 @@ void write_framing(Output& out, const BodyFraming& framing) {
 void write_persistence(Output& out, Persistence persistence) {
   if (persistence == Persistence::close) out.append("Connection: close\r\n");
   if (persistence == Persistence::keep_alive) out.append("Connection: keep-alive\r\n");
+}
+
+// X-Forwarded-For and -Proto where neither edits nor a trusted peer have a say.
+void write_own_forwarded(Output& out, const RequestEdits& edits) {
+  if (!edits.client_address.empty()) {
+    out.append("X-Forwarded-For: ");
+    out.append_short(edits.client_address);
+    out.append("\r\n");
+  }
+  if (!edits.client_scheme.empty()) {
+    out.append("X-Forwarded-Proto: ");
+    out.append_short(edits.client_scheme);
+    out.append("\r\n");
+  }
 }
 
 // Ours, after what a trusted peer sent: one line, since many readers look at the first one only.
@@ -246,17 +280,19 @@ WriteResult write_request(std::span<char> out_bytes, const char* base, const Req
     out.append(edits.authority.empty() ? head.authority.in(base) : edits.authority);
     out.append("\r\n");
   }
-  const bool passes_expect = edits.keep_expect && head.version != Version::http10;
-  copy_fields(out, base, head, edits.fields, start, start.end == 0 ? 0 : 1,
-              [passes_expect](const Field& field) {
-                if (field.id == FieldName::expect) return passes_expect;
-                return field.id != FieldName::x_forwarded_for && field.id != FieldName::x_forwarded_proto;
-              });
+  std::uint64_t left_out =
+      owned_names | bit_of(FieldName::x_forwarded_for) | bit_of(FieldName::x_forwarded_proto);
+  if (!edits.keep_expect || head.version == Version::http10) left_out |= bit_of(FieldName::expect);
+  copy_fields(out, base, head, edits.fields, start, start.end == 0 ? 0 : 1, left_out);
   write_edits(out, edits.fields);
-  write_forwarded(out, base, head, edits, FieldName::x_forwarded_for, "X-Forwarded-For",
-                  edits.client_address);
-  write_forwarded(out, base, head, edits, FieldName::x_forwarded_proto, "X-Forwarded-Proto",
-                  edits.client_scheme);
+  if (edits.fields.empty() && !edits.client_is_trusted) {
+    write_own_forwarded(out, edits);
+  } else {
+    write_forwarded(out, base, head, edits, FieldName::x_forwarded_for, "X-Forwarded-For",
+                    edits.client_address);
+    write_forwarded(out, base, head, edits, FieldName::x_forwarded_proto, "X-Forwarded-Proto",
+                    edits.client_scheme);
+  }
   write_via(out, head.version);
   write_framing(out, edits.framing.value_or(framing_for(head)));
   write_persistence(out, edits.persistence);
@@ -269,7 +305,7 @@ WriteResult write_response(std::span<char> out_bytes, const char* base, const Re
   Output out(out_bytes);
   const Run status_line = plain_status_line(head);
   if (status_line.end == 0) write_status_line(out, head.status, head.reason.in(base));
-  copy_fields(out, base, head, edits.fields, status_line, 0, [](const Field&) { return true; });
+  copy_fields(out, base, head, edits.fields, status_line, 0, owned_names);
   write_edits(out, edits.fields);
   if (!edits.date.empty() && !head.has(FieldName::date)) out.append_field("Date", edits.date);
   write_via(out, head.version);
