@@ -55,6 +55,10 @@ struct MacAddress {
   std::array<std::uint8_t, 6> bytes{};
   static constexpr MacAddress broadcast() { return {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}; }
   [[nodiscard]] constexpr bool is_multicast() const { return (bytes[0] & 1) != 0; }
+  /// No station has it.
+  [[nodiscard]] constexpr bool is_zero() const {
+    return (bytes[0] | bytes[1] | bytes[2] | bytes[3] | bytes[4] | bytes[5]) == 0;
+  }
   friend constexpr auto operator<=>(const MacAddress&, const MacAddress&) = default;
 };
 

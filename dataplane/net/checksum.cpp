@@ -106,4 +106,8 @@ std::uint64_t sum_of(std::span<const std::uint8_t> bytes) {
   return add_with_carry(sum, last >> 8 * (word_bytes - rest));
 }
 
+std::uint64_t Checksum::sum_of_both(const IpAddress& a, const IpAddress& b) {
+  return add_with_carry(sum_of(a.bytes), sum_of(b.bytes));
+}
+
 }  // namespace byway::net

@@ -58,18 +58,16 @@ class Checksum {
   /// Adds the pseudo-header: RFC 9293 3.1 for IPv4 (both addresses mapped), RFC 8200 8.1 for IPv6.
   /// `length`: bytes of the upper-layer header and data. Before anything else, or after an even count of
   /// bytes.
-  void add_pseudo_header(const IpAddress& source, const IpAddress& target, std::uint8_t protocol,
-                         std::uint32_t length) {
+  [[gnu::always_inline]] void add_pseudo_header(const IpAddress& source, const IpAddress& target,
+                                                std::uint8_t protocol, std::uint32_t length) {
     // Of mapped addresses only the last four bytes count.
-    if (source.is_v4()) {
-      sum_ = add_with_carry(sum_, std::uint64_t{last_word_of(source)} + last_word_of(target));
-    } else {
-      add(source.bytes);
-      add(target.bytes);
-    }
+    const std::uint64_t addresses = source.is_v4()
+                                        ? std::uint64_t{last_word_of(source)} + last_word_of(target)
+                                        : sum_of_both(source, target);
     // Protocol and length as big-endian words; in IPv4 the length has 16 bits and lies next to them, which
     // adds up to the same.
-    sum_ = add_with_carry(sum_, (std::uint64_t{length} + protocol) << 8);
+    const std::uint64_t words = (std::uint64_t{length} + protocol) << 8;
+    sum_ = add_with_carry(sum_, add_with_carry(addresses, words));
   }
   /// The checksum to write, in host byte order. Over a message that contains a right checksum: 0.
   [[nodiscard]] std::uint16_t value() const { return checksum_of_sum(sum_); }
@@ -81,6 +79,7 @@ class Checksum {
     std::memcpy(&word, address.bytes.data() + sizeof address.bytes - sizeof word, sizeof word);
     return word;
   }
+  static std::uint64_t sum_of_both(const IpAddress& a, const IpAddress& b);
 
   std::uint64_t sum_ = 0;
   bool odd_ = false;  ///< An odd count of bytes has been added.

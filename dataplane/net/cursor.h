@@ -28,6 +28,10 @@ inline void store_be32(std::uint8_t* at, std::uint32_t value) {
   const std::uint32_t turned = std::byteswap(value);
   std::memcpy(at, &turned, sizeof turned);
 }
+inline void store_be64(std::uint8_t* at, std::uint64_t value) {
+  const std::uint64_t turned = std::byteswap(value);
+  std::memcpy(at, &turned, sizeof turned);
+}
 
 /// Reads fields in order, never past the end.
 class Reader {

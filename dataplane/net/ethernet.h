@@ -24,16 +24,20 @@ struct EthernetHeader {
   std::uint16_t type = 0;  ///< an EtherType, or something unknown
 
   /// `frame` has at least ethernet_header_bytes.
+  void read(const std::uint8_t* frame) {
+    std::memcpy(destination.bytes.data(), frame, 6);
+    std::memcpy(source.bytes.data(), frame + 6, 6);
+    type = load_be16(frame + 12);
+  }
   static EthernetHeader parse(const std::uint8_t* frame) {
     EthernetHeader header;
-    std::memcpy(header.destination.bytes.data(), frame, 6);
-    std::memcpy(header.source.bytes.data(), frame + 6, 6);
-    header.type = load_be16(frame + 12);
+    header.read(frame);
     return header;
   }
-  void write(std::uint8_t* frame) const {
-    std::memcpy(frame, destination.bytes.data(), 6);
-    std::memcpy(frame + 6, source.bytes.data(), 6);
+  void write(std::uint8_t* frame) const { write(frame, destination, source, type); }
+  static void write(std::uint8_t* frame, const MacAddress& to, const MacAddress& from, std::uint16_t type) {
+    std::memcpy(frame, to.bytes.data(), 6);
+    std::memcpy(frame + 6, from.bytes.data(), 6);
     store_be16(frame + 12, type);
   }
 };

@@ -226,7 +226,7 @@ DropReason Host::admit(const FrameView& view, const Packet& packet) const {
 SendResult Host::send(const Outgoing& packet, Rope&& payload, Instant now) {
   const Route* route = routes_.find(packet.destination);
   if (route == nullptr) {
-    const Rope dropped = std::move(payload);
+    payload.clear();
     drop(DropReason::tx_no_route);
     return SendResult::unreachable;
   }
@@ -236,44 +236,49 @@ SendResult Host::send(const Outgoing& packet, Rope&& payload, Instant now) {
 
 SendResult Host::send_by(LinkIndex link, const IpAddress& next_hop, const Outgoing& packet, Rope&& payload,
                          Instant now) {
-  Rope data = std::move(payload);
-  std::array<std::uint8_t, frame_header_bytes_max> frame;
-  const std::size_t header_bytes = write_headers(packet, data, link, frame);
   MacAddress mac;
-  switch (neighbors_.find(link, next_hop, now, mac)) {
-    case NeighborLookup::known:
-      std::memcpy(frame.data(), mac.bytes.data(), mac.bytes.size());
-      return transmit(link, {frame.data(), header_bytes}, std::move(data), packet.segment_bytes)
-                 ? SendResult::sent
-                 : SendResult::lost;
-    case NeighborLookup::incomplete:
-      if (packet.segment_bytes > 0) {  // a connection's neighbour was known, and is asked for again
-        drop(DropReason::tx_neighbor_queue);
-        return SendResult::lost;
-      }
-      return neighbors_.wait(link, next_hop, {frame.data(), header_bytes}, std::move(data))
-                 ? SendResult::sent
-                 : SendResult::lost;
+  const NeighborLookup next = neighbors_.find(link, next_hop, now, mac);
+  // Several segments in one do not wait: a connection's neighbour was known, and is asked for again.
+  if (next != NeighborLookup::known && (next != NeighborLookup::incomplete || packet.segment_bytes > 0)) {
+    payload.clear();
+    return refuse(next);
+  }
+  std::array<std::uint8_t, frame_header_bytes_max> frame;
+  const std::size_t header_bytes = write_headers(packet, payload, link, mac, frame);
+  const std::span header(frame.data(), header_bytes);
+  const bool is_taken = next == NeighborLookup::known
+                            ? transmit(link, header, std::move(payload), packet.segment_bytes)
+                            : neighbors_.wait(link, next_hop, header, std::move(payload));
+  return is_taken ? SendResult::sent : SendResult::lost;
+}
+
+/// Counts a packet whose next hop has no address.
+SendResult Host::refuse(NeighborLookup why) {
+  switch (why) {
     case NeighborLookup::unreachable:
       drop(DropReason::tx_unreachable);
       return SendResult::unreachable;
+    case NeighborLookup::incomplete:
+      drop(DropReason::tx_neighbor_queue);
+      return SendResult::lost;
     case NeighborLookup::table_full:
+    case NeighborLookup::known:
       break;
   }
   drop(DropReason::tx_neighbor_table);
   return SendResult::lost;
 }
 
-/// Ethernet (but for the destination), IP and the transport's header; returns their length.
+/// Ethernet, IP and the transport's header; returns their length.
 std::size_t Host::write_headers(const Outgoing& packet, const Rope& payload, LinkIndex link,
+                                const MacAddress& to,
                                 std::span<std::uint8_t, frame_header_bytes_max> out) const {
   BYWAY_ASSERT(packet.header.size() <= transport_header_bytes_max);
   const auto bytes = static_cast<std::uint16_t>(packet.header.size() + payload.size());
   const bool is_v4 = packet.destination.is_v4();
   const EtherType type = is_v4 ? EtherType::ipv4 : EtherType::ipv6;
   const Link& out_link = links_[link];
-  const EthernetHeader ethernet{{}, out_link.mac, static_cast<std::uint16_t>(type)};
-  ethernet.write(out.data());
+  EthernetHeader::write(out.data(), to, out_link.mac, static_cast<std::uint16_t>(type));
   std::uint8_t* transport = out.data() + ethernet_header_bytes;
   if (is_v4) [[likely]] {
     Ipv4Header ip;

@@ -222,9 +222,11 @@ class Host final : private NeighborOutput {
 
   [[nodiscard]] SendResult send_by(LinkIndex link, const IpAddress& next_hop, const Outgoing& packet,
                                    Rope&& payload, Instant now);
+  [[nodiscard]] SendResult refuse(NeighborLookup why);
   [[nodiscard]] bool transmit(LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload,
                               std::uint16_t segment_bytes = 0);
   [[nodiscard]] std::size_t write_headers(const Outgoing& packet, const Rope& payload, LinkIndex link,
+                                          const MacAddress& to,
                                           std::span<std::uint8_t, frame_header_bytes_max> out) const;
   /// Our own address on `link`: that of the network of `towards`, else the first of its version that was
   /// given to the link. A link-local one only towards such.

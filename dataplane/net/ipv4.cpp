@@ -83,17 +83,20 @@ DropReason parse_ipv4(std::span<const std::uint8_t> packet, bool checksum_verifi
 }
 
 void Ipv4Header::write(std::uint8_t* out, bool with_checksum) const {
-  out[0] = 0x45;
-  out[1] = traffic_class;
-  store_be16(out + 2, static_cast<std::uint16_t>(ipv4_header_bytes + payload_bytes));
-  store_be16(out + 4, 0);
-  store_be16(out + 6, flag_dont_fragment);
-  out[8] = ipv4_ttl;
-  out[9] = static_cast<std::uint8_t>(protocol);
-  store_be16(out + 10, 0);
-  store_be32(out + 12, source.value);
+  constexpr std::uint64_t version_and_length = 0x45;
+  const auto total_bytes = static_cast<std::uint16_t>(ipv4_header_bytes + payload_bytes);
+  const std::uint64_t first = version_and_length << 56 | std::uint64_t{traffic_class} << 48 |
+                              std::uint64_t{total_bytes} << 32 | flag_dont_fragment;
+  std::uint64_t second =
+      std::uint64_t{ipv4_ttl} << 56 | std::uint64_t{static_cast<std::uint8_t>(protocol)} << 48 | source.value;
+  if (with_checksum) {
+    // Added as numbers, before they are turned; no carry, since they begin with 0x45 and 0x40.
+    const std::uint64_t sum = first + second + destination.value;
+    second |= std::uint64_t{static_cast<std::uint16_t>(~fold_sum(sum))} << 32;
+  }
+  store_be64(out, first);
+  store_be64(out + 8, second);
   store_be32(out + 16, destination.value);
-  if (with_checksum) store_be16(out + 10, checksum_of_sum(sum_of_plain_header(out)));
 }
 
 }  // namespace byway::net

@@ -7,10 +7,8 @@ namespace byway::net {
 DropReason parse_frame(const RxFrame& frame, FrameView& out) {
   const std::span<const std::uint8_t> bytes = frame.bytes.bytes();
   if (bytes.size() < ethernet_header_bytes) return DropReason::frame_truncated;
-  out.ethernet = EthernetHeader::parse(bytes.data());
-  if (out.ethernet.source.is_multicast() || out.ethernet.source == MacAddress{}) {
-    return DropReason::ethernet_source;
-  }
+  out.ethernet.read(bytes.data());
+  if (out.ethernet.source.is_multicast() || out.ethernet.source.is_zero()) return DropReason::ethernet_source;
   const auto packet = bytes.subspan(ethernet_header_bytes);
   switch (static_cast<EtherType>(out.ethernet.type)) {
     case EtherType::ipv4:

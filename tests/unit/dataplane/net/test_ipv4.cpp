@@ -1,4 +1,5 @@
 #include <catch2/catch_test_macros.hpp>
+#include <random>
 
 #include "tests/unit/dataplane/net/bench.h"
 
@@ -177,4 +178,40 @@ TEST_CASE("what we send has a right header, checksums and the next hop's MAC add
   sum.add_pseudo_header(ip("10.0.0.1"), ip("10.0.0.2"), 6, 27);
   sum.add(packet.subspan(20));
   CHECK(sum.is_valid());
+}
+
+TEST_CASE(
+    "a written header has each field where RFC 791 3.1 says, and a right checksum unless told otherwise") {
+  std::mt19937 random(1);
+  for (int round = 0; round < 2000; ++round) {
+    Ipv4Header header;
+    header.source.value = round % 8 == 0 ? UINT32_MAX : static_cast<std::uint32_t>(random());
+    header.destination.value = round % 16 == 0 ? UINT32_MAX : static_cast<std::uint32_t>(random());
+    header.protocol = random() % 2 == 0 ? Protocol::tcp : Protocol::icmp;
+    header.traffic_class = round % 8 == 0 ? 0xff : static_cast<std::uint8_t>(random());
+    header.payload_bytes = static_cast<std::uint16_t>(random() % (UINT16_MAX - ipv4_header_bytes + 1));
+    const std::uint32_t total = header.payload_bytes + std::uint32_t{ipv4_header_bytes};
+    const std::uint32_t a = header.source.value;
+    const std::uint32_t b = header.destination.value;
+    Frame expected;
+    for (const std::uint32_t byte : {0x45u,      std::uint32_t{header.traffic_class},
+                                     total >> 8, total,
+                                     0u,         0u,
+                                     0x40u,      0u,
+                                     64u,        static_cast<std::uint32_t>(header.protocol),
+                                     0u,         0u,
+                                     a >> 24,    a >> 16,
+                                     a >> 8,     a,
+                                     b >> 24,    b >> 16,
+                                     b >> 8,     b}) {
+      expected.push_back(static_cast<std::uint8_t>(byte));
+    }
+    Frame written(ipv4_header_bytes, 0xee);
+    header.write(written.data(), false);
+    REQUIRE(written == expected);
+    header.write(written.data());
+    REQUIRE(checksum(written) == 0);
+    written[10] = written[11] = 0;
+    REQUIRE(written == expected);
+  }
 }
