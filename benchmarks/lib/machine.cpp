@@ -50,21 +50,28 @@ void Machine::connect(Machine& a, net::LinkIndex a_link, Machine& b, net::LinkIn
 }
 
 bool Machine::transmit(net::LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload) {
-  const Rope data = std::move(payload);
-  const auto size = static_cast<Bytes>(header.size()) + data.size();
+  const auto size = static_cast<Bytes>(header.size()) + payload.size();
   Buffer* buffer = buffers_.allocate(size);
-  if (buffer == nullptr) return false;
-  std::memcpy(buffer->memory, header.data(), header.size());
-  data.copy_to(0, {buffer->memory + header.size(), data.size()});
-  const Wire& wire = wires_[link];
-  if (wire.peer == nullptr) {
-    const Slice dropped = Slice::adopt(buffer, buffer->memory, size);
-    return true;
+  if (buffer != nullptr) {
+    std::memcpy(buffer->memory, header.data(), header.size());
+    payload.copy_to(0, {buffer->memory + header.size(), payload.size()});
+    if (queued_ == backlog_.size()) flush();
+    backlog_[queued_++] = {buffer, size, link};
   }
-  net::RxFrame& frame = wire.peer->input_.emplace_back();
-  frame.bytes = Slice::adopt(buffer, buffer->memory, size);
-  frame.link = wire.peer_link;
-  return true;
+  payload.clear();
+  return buffer != nullptr;
+}
+
+void Machine::flush() {
+  for (const Built& built : std::span(backlog_).first(queued_)) {
+    Slice bytes = Slice::adopt(built.buffer, built.buffer->memory, built.size);
+    const Wire& wire = wires_[built.link];
+    if (wire.peer == nullptr) continue;
+    net::RxFrame& frame = wire.peer->input_.emplace_back();
+    frame.bytes = std::move(bytes);
+    frame.link = wire.peer_link;
+  }
+  queued_ = 0;
 }
 
 std::optional<tcp::Route> Machine::route_to(const net::IpAddress& remote) const {
@@ -90,7 +97,9 @@ void Machine::parse(Instant now) {
 void Machine::tcp_in(Instant now) {
   for (std::size_t i = 0; i < ingress_.segment_count; ++i) {
     net::Packet& packet = ingress_.segments[i];
-    segments_[i] = {packet.source, packet.destination, packet.traffic_class, std::move(packet.payload)};
+    constexpr std::uint8_t ecn_mask = 3;
+    segments_[i] = {packet.source, packet.destination,
+                    static_cast<std::uint8_t>(packet.traffic_class & ecn_mask), std::move(packet.payload)};
   }
   stack.on_burst({segments_.data(), ingress_.segment_count}, now);
 }

@@ -68,7 +68,8 @@ class Machine final : public net::FrameSink, private tcp::RouteSource {
   void tcp_in(Instant now);
   void events(Instant now) { static_cast<void>(stack.deliver_events(now)); }
   void timers(Instant now) { wheel.advance(now, timers_per_round); }
-  void tcp_out(Instant now);
+  void tcp_out(Instant now);  ///< Builds frames and queues them.
+  void flush();               ///< Not a stage either: the port takes what is queued, and it is there.
   /// All of them.
   void round(Instant now) {
     take_burst();
@@ -77,6 +78,7 @@ class Machine final : public net::FrameSink, private tcp::RouteSource {
     events(now);
     timers(now);
     tcp_out(now);
+    flush();
   }
 
   Memory memory() { return {slices, buffers_}; }
@@ -91,6 +93,14 @@ class Machine final : public net::FrameSink, private tcp::RouteSource {
   BlockProvider& buffers_;
   OwnCounters<net::Counter> net_counters_;
   OwnCounters<tcp::CounterIndex> tcp_counters_;
+  /// A frame as it is queued.
+  struct Built {
+    Buffer* buffer = nullptr;
+    Bytes size = 0;
+    net::LinkIndex link = 0;
+  };
+  std::array<Built, tx_backlog_frames> backlog_;
+  std::size_t queued_ = 0;
   std::vector<Wire> wires_;
   std::vector<net::RxFrame> input_;
   std::size_t taken_ = 0;

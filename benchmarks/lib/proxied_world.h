@@ -34,9 +34,11 @@ class ProxiedWorld {
     client_.round(now_);
     gateway_.take_burst();
     gateway_round(gateway_, *proxy_, now_);
+    gateway_.flush();
     server_.round(now_);
     gateway_.take_burst();
     gateway_round(gateway_, *proxy_, now_);
+    gateway_.flush();
   }
   [[nodiscard]] std::uint64_t completed() const { return load_->results().completed; }
   [[nodiscard]] std::uint64_t failed() const { return load_->results().failed(); }

@@ -123,6 +123,7 @@ class Crowd {
       for (std::uint32_t i = 0; i < burst; ++i) asker_.ask(*asker_.streams[next()]);
       asked += burst;
       client_.tcp_out(now_);
+      client_.flush();
       const std::uint64_t began = ticks();
       server_.round(now_);
       taken += ticks() - began;
