@@ -181,6 +181,7 @@ void Worker::receive(std::span<rte_mbuf* const> frames, std::size_t device, Inst
     view.ip_checksum_verified = checksums.ip_is_verified;
     view.transport_checksum_verified = checksums.transport_is_verified;
     view.link = link;
+    view.observe_only = false;
     view.bytes = BufferPool::adopt(frame);
   }
   hand_up({frames_.data(), count}, now);
@@ -230,8 +231,12 @@ std::uint32_t Worker::deliver_events(Instant now) {
 std::uint32_t Worker::flush_connections(Instant now) {
   if (has_cutter_) return flush_joined(now);
   std::uint32_t sent = 0;
-  while (sent < segments_per_round && have_room_to_send() && stack_.next_segment(segment_, now)) {
+  std::uint32_t room = 0;  // looked for anew when it is used up: each segment is a frame at most
+  while (sent < segments_per_round) {
+    if (room == 0) room = room_to_send();
+    if (room == 0 || !stack_.next_segment(segment_, now)) break;
     send_segment(segment_, 0, now);
+    --room;
     ++sent;
   }
   return sent;
@@ -294,7 +299,6 @@ std::uint32_t Worker::take_mail(Instant now) {
       std::array<rte_mbuf*, rx_burst_frames> mail;
       const std::uint32_t count = mailbox.pop(mail);
       if (count == 0) break;
-      std::array<net::RxFrame, rx_burst_frames> frames;
       std::size_t received = 0;
       for (std::uint32_t i = 0; i < count; ++i) {
         const Errand errand = Mailbox::errand_of(mail[i]);
@@ -307,7 +311,7 @@ std::uint32_t Worker::take_mail(Instant now) {
           queue_for_kernel(*lanes_[link].kernel, mail[i]);
           continue;
         }
-        net::RxFrame& frame = frames[received++];
+        net::RxFrame& frame = frames_[received++];
         frame.link = link;
         frame.observe_only = errand == Errand::observe;
         const RxChecksums checksums = checksums_of(mail[i]);
@@ -315,7 +319,7 @@ std::uint32_t Worker::take_mail(Instant now) {
         frame.transport_checksum_verified = checksums.transport_is_verified;
         frame.bytes = BufferPool::adopt(mail[i]);
       }
-      hand_up({frames.data(), received}, now);
+      hand_up({frames_.data(), received}, now);
       counters_.worker.add(WorkerCounter::steered_in, count);
       taken += count;
       work += count;

@@ -198,7 +198,7 @@ class alignas(64) Worker final : private net::FrameSink, private tcp::RouteSourc
   void show(std::span<rte_mbuf* const> frames, std::size_t device, bool are_sent);
   [[nodiscard]] std::optional<net::LinkIndex> link_of(const rte_mbuf* frame, std::size_t device) const;
   [[nodiscard]] std::optional<net::LinkIndex> take_tag(rte_mbuf* frame, std::size_t device);
-  [[nodiscard]] bool have_room_to_send() const;
+  [[nodiscard]] std::uint32_t room_to_send() const;
   void end(Instant now);
 
   // net::FrameSink

@@ -85,7 +85,7 @@ std::uint32_t Worker::poll_kernel() {
     lane.is_open = lane.port->enter(lane.queue);
     if (!lane.is_open) continue;
     Lane& out = lanes_[lanes_[kernel.link].device];
-    constexpr std::uint32_t full = tx_backlog_frames / 2;  // have_room_to_send()
+    constexpr std::uint32_t full = tx_backlog_frames / 2;  // room_to_send()
     const std::uint32_t room = full - std::min(full, out.waiting);
     std::array<rte_mbuf*, kernel_frames_per_round> burst;
     const std::uint32_t most = std::min(kernel_frames_per_round, room / 2);

@@ -13,8 +13,11 @@ namespace byway {
 /// flush_connections() where a port cuts segments: one is held until it is known whether the next joins it.
 std::uint32_t Worker::flush_joined(Instant now) {
   std::uint32_t taken = 0;
+  std::uint32_t room = 0;
   const auto take = [&](tcp::SegmentOut& into) {
-    if (taken >= segments_per_round || !have_room_to_send() || !stack_.next_segment(into, now)) return false;
+    if (room == 0) room = room_to_send();
+    if (taken >= segments_per_round || room == 0 || !stack_.next_segment(into, now)) return false;
+    --room;
     ++taken;
     return true;
   };
@@ -50,11 +53,11 @@ const Offloads* Worker::cutter_of(const tcp::SegmentOut& segment) const {
 
 bool Worker::transmit_segments(net::LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload,
                                std::uint16_t segment_bytes) {
-  const Rope data = std::move(payload);
   const Offloads& offloads = lanes_[link].port->info().offloads;
   TaggedHeader tagged;
   header = with_tag(header, link, tagged);
-  rte_mbuf* frame = build_tx_segments(buffers_, header, data, segment_bytes, offloads.tx_chains);
+  rte_mbuf* frame = build_tx_segments(buffers_, header, payload, segment_bytes, offloads.tx_chains);
+  payload.clear();
   if (frame == nullptr) {
     counters_.worker.add(WorkerCounter::tx_no_buffer);
     return false;
@@ -79,20 +82,21 @@ void Worker::prepare(Lane& lane) {
 
 // ---- ports, outwards -------------------------------------------------------------------------------------
 
-/// While a port is behind, segments stay with their connections, which then see a full send buffer.
-bool Worker::have_room_to_send() const {
-  for (const Lane& lane : lanes_) {
-    if (lane.waiting > tx_backlog_frames / 2) return false;
-  }
-  return true;
+/// While a port is behind, segments stay with their connections, which then see a full send buffer. For how
+/// many frames there is room in every port: none goes ahead of another.
+std::uint32_t Worker::room_to_send() const {
+  constexpr std::uint32_t behind = tx_backlog_frames / 2 + 1;
+  std::uint32_t room = behind;
+  for (const Lane& lane : lanes_) room = std::min(room, behind - std::min(behind, lane.waiting));
+  return room;
 }
 
 bool Worker::transmit(net::LinkIndex link, std::span<const std::uint8_t> header, Rope&& payload) {
-  const Rope data = std::move(payload);
   const Offloads& offloads = lanes_[link].port->info().offloads;
   TaggedHeader tagged;
   header = with_tag(header, link, tagged);
-  rte_mbuf* frame = build_tx_frame(buffers_, header, data, offloads.tx_chains);
+  rte_mbuf* frame = build_tx_frame(buffers_, header, payload, offloads.tx_chains);
+  payload.clear();
   if (frame == nullptr) {
     counters_.worker.add(WorkerCounter::tx_no_buffer);
     return false;

@@ -197,8 +197,8 @@ void StagedWorker::flush() {
 }
 
 bool StagedWorker::transmit(net::LinkIndex, std::span<const std::uint8_t> header, Rope&& payload) {
-  const Rope data = std::move(payload);
-  rte_mbuf* frame = build_tx_frame(*buffers_, header, data, port_->info().offloads.tx_chains);
+  rte_mbuf* frame = build_tx_frame(*buffers_, header, payload, port_->info().offloads.tx_chains);
+  payload.clear();
   if (frame == nullptr) return false;
   if (waiting_ == backlog_.size()) flush();
   if (waiting_ == backlog_.size()) {
