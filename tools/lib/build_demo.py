@@ -13,6 +13,7 @@ def main():
     try:
         directory = builds.build_directory("release")
         fresh = not (directory / "build.ninja").exists()
+        builds.fetch_subprojects(["mbedtls"] if fresh else [])
         builds.configure("release", ["-Dtests=false"] if fresh else [])
         targets = {target["name"]: target["filename"][0] for target in builds.introspect(directory, "--targets")}
         builds.build("release", [str(builds.pathlib.Path(targets[name]).relative_to(directory)) for name in PROGRAMS])

@@ -43,9 +43,9 @@ def build_directory(name):
     return ROOT / f"build-{name}"
 
 
-def fetch_subprojects():
-    """Brings the pinned subprojects in before meson runs, so that no build step uses the network."""
-    result = subprocess.run([ROOT / "tools/lib/fetch_subprojects"], check=False)
+def fetch_subprojects(names=()):
+    """Brings the pinned subprojects (all without names) in before meson runs, so that no build step uses the network."""
+    result = subprocess.run([ROOT / "tools/lib/fetch_subprojects", *names], check=False)
     if result.returncode != 0:
         raise ScriptError("the pinned subprojects could not be fetched (see above)")
 

@@ -6,7 +6,7 @@
 
 # What compiling takes: the data plane, the agent and the command line.
 byway_packages_build=(
-  g++ meson ninja-build pkg-config python3
+  g++ meson ninja-build pkg-config python3 patch
   libdpdk-dev libfmt-dev libxxhash-dev libyaml-cpp-dev libcap-dev libseccomp-dev libpcap-dev
   protobuf-compiler libprotobuf-dev libsqlite3-dev libcli11-dev libspdlog-dev libcpp-httplib-dev
   libcurl4-openssl-dev libssl-dev nlohmann-json3-dev
