@@ -9,7 +9,7 @@ byway_packages_build=(
   g++ meson ninja-build pkg-config python3 patch
   libdpdk-dev libfmt-dev libxxhash-dev libyaml-cpp-dev libcap-dev libseccomp-dev libpcap-dev
   protobuf-compiler libprotobuf-dev libsqlite3-dev libcli11-dev libspdlog-dev libcpp-httplib-dev
-  libcurl4-openssl-dev libssl-dev nlohmann-json3-dev
+  libcurl4-openssl-dev libssl-dev libipsec-mb-dev nlohmann-json3-dev
 )
 # What the demo runs beside Byway: two real HTTP servers, network namespaces, a client to try.
 byway_packages_demo=(nginx iproute2 ethtool curl python3)
