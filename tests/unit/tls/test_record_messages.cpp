@@ -296,10 +296,19 @@ TEST_CASE("a sender that does not care about the limit is asked once a key") {
   CHECK(peer.layer.owes_output());  // it was asked
   CHECK(data() == Opened::starved);
   CHECK_FALSE(end.layer.owes_output());
+  const auto has_asked = [&end] {
+    std::vector<std::uint8_t> state(end.layer.export_bytes());
+    RecordHandoverHead head;
+    REQUIRE(end.layer.export_state(state) == state.size());
+    std::memcpy(&head, state.data(), sizeof(head));
+    return (head.flags & record_handover_flag::asked_peer) != 0;
+  };
+  CHECK(has_asked());
   CHECK(end.open(forger.record(ContentType::handshake, update)) == Opened::starved);
   forger.update();
   CHECK(data() == Opened::starved);
   CHECK_FALSE(end.layer.owes_output());
+  CHECK_FALSE(has_asked());  // the next key will be asked for again
 }
 
 TEST_CASE("TLS 1.2 has no KeyUpdate, and nothing is updated after a close") {

@@ -26,7 +26,8 @@ struct Bench {
   /// It is refused so, and stays refused; the alert is all that is still said.
   void refuses(std::string_view wire, AlertDescription alert, RecordCounter counter) {
     const std::uint64_t before = worker.counted(counter);
-    CHECK(end.open(std::string(wire) + "and more") == Opened::failed);
+    CHECK(end.open(std::string(wire) + forger.record(ContentType::application_data, "more")) ==
+          Opened::failed);
     CHECK(end.received.empty());
     CHECK(end.alert() == alert);
     CHECK_FALSE(end.layer.error()->is_peers);
@@ -126,6 +127,9 @@ TEST_CASE("TLS 1.2: change_cipher_spec and unknown types are unexpected, other v
     bench.refuses(bench.forger.record(static_cast<ContentType>(type), "\1"),
                   AlertDescription::unexpected_message, RecordCounter::bad_record_type);
   }
+  Bench plain(tls12);
+  plain.refuses(raw(20, 0x0303, 1, "\1"), AlertDescription::unexpected_message,
+                RecordCounter::bad_record_type);
   for (const int version : {0x0300, 0x0301, 0x0302, 0x0304, 0xfeff}) {
     Bench bench(tls12);
     bench.forger.version = static_cast<std::uint16_t>(version);
