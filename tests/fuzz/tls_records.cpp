@@ -154,7 +154,8 @@ class World {
       case 3:
         return deliver(forger_.record(21, content, 0), slice_);
       case 4:
-        if (content.empty()) return;
+        // A type of 0 is padding: the one before it counts.
+        if (content.empty() || content[0] == 0) return;
         if (content[0] == 23) sent_ += content.substr(1);
         return deliver(
             forger_.record(static_cast<std::uint8_t>(content[0]), content.substr(1), content.size() % 300),
