@@ -147,6 +147,7 @@ TEST_CASE("numbers that no record layer has are refused") {
   CHECK(verdict([](Head&) {}) == RecordHandoverError::none);
   CHECK(verdict([](Head& head) { ++head.magic; }) == RecordHandoverError::bad_version);
   CHECK(verdict([](Head& head) { head.partial_bytes = 1; }) == RecordHandoverError::truncated);
+  CHECK(verdict([](Head& head) { ++head.total_bytes; }) == RecordHandoverError::truncated);
   CHECK(verdict([](Head& head) {
           head.message_bytes = UINT32_MAX;
           head.partial_bytes = 1;

@@ -179,6 +179,12 @@ TEST_CASE("a layer above can end the connection with its own alert, unless the e
   CHECK(pair.client.alert() == AlertDescription::internal_error);
   CHECK(pair.server.open(pair.client.seal("")) == Opened::failed);
 
+  Pair midway;
+  CHECK(midway.server.open(midway.client.seal("part of a record").substr(0, 20)) == Opened::starved);
+  CHECK_FALSE(midway.server.layer.holds_no_buffers());
+  midway.server.layer.fail(AlertDescription::internal_error);
+  CHECK(midway.server.layer.holds_no_buffers());
+
   Pair closed;
   closed.server.layer.close();
   CHECK(closed.client.open(closed.server.seal("")) == Opened::closed);
