@@ -78,7 +78,7 @@ constexpr std::array<Vector, 9> vectors = {{
 Nonce nonce_of(std::string_view bytes) {
   Nonce nonce{};
   REQUIRE(bytes.size() == nonce.size());
-  std::copy(bytes.begin(), bytes.end(), nonce.begin());
+  std::memcpy(nonce.data(), bytes.data(), nonce.size());
   return nonce;
 }
 
