@@ -1,5 +1,6 @@
 // AEADs: known answers, wrong tags, pieces, edge lengths against libcrypto, and the cache of expanded keys.
 #include <catch2/generators/catch_generators_all.hpp>
+#include <cstring>
 
 #include "tests/unit/tls/record_bench.h"
 #include "tls/aead.h"
