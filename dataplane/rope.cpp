@@ -113,6 +113,37 @@ bool Rope::extend_back(std::span<const std::uint8_t> bytes) {
   return true;
 }
 
+/// `copy_out(offset, span)` fills a buffer with what stands from `offset` on.
+template <typename CopyOut>
+bool Rope::append_pieces(Bytes bytes, BufferProvider& buffers, CopyOut copy_out) {
+  const Bytes size_before = size_;
+  for (Bytes offset = 0; offset < bytes;) {
+    const Bytes size =
+        bytes - offset < buffers.buffer_bytes_max() ? bytes - offset : buffers.buffer_bytes_max();
+    Buffer* buffer = buffers.allocate(size);
+    if (buffer != nullptr) copy_out(offset, std::span(buffer->memory, size));
+    if (buffer == nullptr || !append(Slice::adopt(buffer, buffer->memory, size))) {
+      truncate(size_before);
+      return false;
+    }
+    offset += size;
+  }
+  return true;
+}
+
+bool Rope::append_copy(std::span<const std::uint8_t> bytes, BufferProvider& buffers) {
+  return append_pieces(static_cast<Bytes>(bytes.size()), buffers,
+                       [&](Bytes offset, std::span<std::uint8_t> out) {
+                         std::memcpy(out.data(), bytes.data() + offset, out.size());
+                       });
+}
+
+bool Rope::append_copy(const Rope& from, BufferProvider& buffers) {
+  BYWAY_ASSERT(this != &from);
+  return append_pieces(from.size_, buffers,
+                       [&](Bytes offset, std::span<std::uint8_t> out) { from.copy_to(offset, out); });
+}
+
 void Rope::truncate(Bytes count) {
   BYWAY_ASSERT(count <= size_);
   if (count == size_) return;

@@ -247,6 +247,9 @@ class Rope {
   /// Copies `bytes` behind the last slice, into what its buffer has left. False, and nothing is changed:
   /// there is no such room, or others refer to that buffer, too.
   [[nodiscard]] bool extend_back(std::span<const std::uint8_t> bytes);
+  /// Appends a copy, in as many buffers as it needs. False: no memory; nothing was changed.
+  [[nodiscard]] bool append_copy(std::span<const std::uint8_t> bytes, BufferProvider& buffers);
+  [[nodiscard]] bool append_copy(const Rope& from, BufferProvider& buffers);
   /// Adds `slice` in front. False: no node left; `slice` is untouched.
   [[nodiscard]] bool prepend(Slice&& slice);
 
@@ -304,6 +307,8 @@ class Rope {
   [[nodiscard]] Iterator end() const { return Iterator(nullptr); }
 
  private:
+  template <typename CopyOut>
+  bool append_pieces(Bytes bytes, BufferProvider& buffers, CopyOut copy_out);
   void consume_part(Bytes count);
   void release_all();
   Bytes move_part(Bytes count, Rope& target);

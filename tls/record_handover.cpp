@@ -183,16 +183,9 @@ RecordHandoverError RecordLayer::import_state(std::span<const std::uint8_t> byte
     return refused(RecordHandoverError::truncated);
   }
   if (!is_head_good(head)) return refused(RecordHandoverError::bad_state);
-  const auto fill = [this](Rope& rope, std::span<const std::uint8_t> from) {
-    if (!append_buffers(rope, static_cast<Bytes>(from.size()))) return false;
-    for (const Slice& slice : rope) {
-      std::memcpy(const_cast<std::uint8_t*>(slice.data()), from.data(), slice.size());
-      from = from.subspan(slice.size());
-    }
-    return true;
-  };
-  if (!fill(partial_, octets.first(head.partial_bytes)) ||
-      !fill(message_, octets.subspan(head.partial_bytes))) {
+  BufferProvider& buffers = context_->memory.buffers;
+  if (!partial_.append_copy(octets.first(head.partial_bytes), buffers) ||
+      !message_.append_copy(octets.subspan(head.partial_bytes), buffers)) {
     return refused(RecordHandoverError::no_memory);
   }
   import_head(head);

@@ -142,12 +142,7 @@ bool RecordLayer::keep_partial(Rope& received, Bytes wanted) {
 /// Makes partial_ dense. False: no memory.
 bool RecordLayer::copy_together() {
   Rope dense(context_->memory.slices);
-  if (!append_buffers(dense, partial_.size())) return false;
-  Bytes offset = 0;
-  for (const Slice& slice : dense) {
-    partial_.copy_to(offset, {const_cast<std::uint8_t*>(slice.data()), slice.size()});
-    offset += slice.size();
-  }
+  if (!dense.append_copy(partial_, context_->memory.buffers)) return false;
   partial_ = std::move(dense);
   count(RecordCounter::sparse_copies);
   return true;

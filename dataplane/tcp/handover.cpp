@@ -58,19 +58,6 @@ Instant time_of(std::int64_t age, Instant now) {
   return now - std::clamp(Nanoseconds(age), Nanoseconds(0), oldest);
 }
 
-/// Appends a copy of `bytes`, in buffers of the provider. False: no memory.
-bool append_copy(Rope& to, std::span<const std::uint8_t> bytes, BufferProvider& buffers) {
-  while (!bytes.empty()) {
-    const auto size = static_cast<Bytes>(std::min<std::size_t>(bytes.size(), buffers.buffer_bytes_max()));
-    Buffer* buffer = buffers.allocate(size);
-    if (buffer == nullptr) return false;
-    std::memcpy(buffer->memory, bytes.data(), size);
-    if (!to.append(Slice::adopt(buffer, buffer->memory, size))) return false;
-    bytes = bytes.subspan(size);
-  }
-  return true;
-}
-
 }  // namespace
 
 const char* name_of(HandoverError error) {
@@ -378,13 +365,13 @@ HandoverError Connection::import_queues(Context& context, const HandoverHead& he
   BufferProvider& buffers = context.memory.buffers;
   Rope sent_octets(context.memory.slices);
   Rope unsent_octets(context.memory.slices);
-  if (!append_copy(sent_octets, rest.first(sent), buffers) ||
-      !append_copy(unsent_octets, rest.subspan(sent, head.send_queue_bytes - sent), buffers)) {
+  if (!sent_octets.append_copy(rest.first(sent), buffers) ||
+      !unsent_octets.append_copy(rest.subspan(sent, head.send_queue_bytes - sent), buffers)) {
     return HandoverError::no_memory;
   }
   queue_.restore(std::move(sent_octets), std::move(unsent_octets));
   rest = rest.subspan(head.send_queue_bytes);
-  if (!append_copy(readable_, rest.first(head.readable_bytes), buffers)) return HandoverError::no_memory;
+  if (!readable_.append_copy(rest.first(head.readable_bytes), buffers)) return HandoverError::no_memory;
   rest = rest.subspan(head.readable_bytes);
   const HandoverError error = import_ranges(context, head, ranges, rest);
   if (error != HandoverError::none) return error;
@@ -408,8 +395,7 @@ HandoverError Connection::import_ranges(Context& context, const HandoverHead& he
       return HandoverError::bad_state;
     }
     Rope copy(context.memory.slices);
-    if (!append_copy(copy, octets.first(range.bytes), context.memory.buffers))
-      return HandoverError::no_memory;
+    if (!copy.append_copy(octets.first(range.bytes), context.memory.buffers)) return HandoverError::no_memory;
     octets = octets.subspan(range.bytes);
     Seq at = first;
     for (const Slice& slice : copy) {

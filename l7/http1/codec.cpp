@@ -6,26 +6,6 @@
 
 namespace byway::l7::http1 {
 
-bool append_copy(Rope& out, std::string_view bytes, Memory memory) {
-  const Bytes size_before = out.size();
-  while (!bytes.empty()) {
-    const auto size =
-        static_cast<Bytes>(std::min<std::size_t>(bytes.size(), memory.buffers.buffer_bytes_max()));
-    Buffer* buffer = memory.buffers.allocate(size);
-    bool is_appended = false;
-    if (buffer != nullptr) {
-      std::memcpy(buffer->memory, bytes.data(), size);
-      is_appended = out.append(Slice::adopt(buffer, buffer->memory, size));
-    }
-    if (!is_appended) {
-      out.truncate(size_before);
-      return false;
-    }
-    bytes.remove_prefix(size);
-  }
-  return true;
-}
-
 Received Codec::receive_content(Bytes count_max, Rope& out) {
   const Bytes size_before = out.size();
   while (!reader_.is_complete()) {

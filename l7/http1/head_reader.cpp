@@ -35,29 +35,15 @@ Bytes HeadReader::gather(const Rope& readable, std::span<char> scratch) const {
   return held_.size() + rest;
 }
 
-// The bytes are copied, since a peer that sends few octets a segment would pin a packet buffer for each.
-bool HeadReader::append_copy(const Rope& readable, Memory memory) {
-  for (Bytes offset = 0; offset < readable.size();) {
-    const Bytes size = std::min(readable.size() - offset, memory.buffers.buffer_bytes_max());
-    Buffer* buffer = memory.buffers.allocate(size);
-    if (buffer == nullptr) return false;
-    readable.copy_to(offset, {buffer->memory, size});
-    if (!held_.append(Slice::adopt(buffer, buffer->memory, size))) return false;
-    offset += size;
-  }
-  return true;
-}
-
 bool HeadReader::hold(Stream& stream, Memory memory) {
   const Rope& readable = stream.readable();
   const bool is_due = readable.size() >= hold_bytes_min || stream.is_receive_full();
   if (readable.empty() || !is_due) return true;
   const Bytes buffer_bytes = memory.buffers.buffer_bytes_max();
   if (all_.buffers + (readable.size() + buffer_bytes - 1) / buffer_bytes > all_.buffers_max) return false;
-  const Bytes size_before = held_.size();
   const std::uint32_t slices_before = held_.slice_count();
-  const bool is_held = append_copy(readable, memory);
-  if (!is_held) held_.truncate(size_before);
+  // Copied, since a peer that sends few octets a segment would pin a packet buffer for each.
+  const bool is_held = held_.append_copy(readable, memory.buffers);
   all_.buffers += held_.slice_count() - slices_before;
   if (is_held) stream.discard(readable.size());
   return is_held;

@@ -82,7 +82,6 @@ class HeadReader {
  private:
   [[nodiscard]] bool is_attempt_due(const Rope& readable, std::size_t head_bytes_limit);
   [[nodiscard]] Bytes gather(const Rope& readable, std::span<char> scratch) const;
-  [[nodiscard]] bool append_copy(const Rope& readable, Memory memory);
   void release() {
     all_.buffers -= held_.slice_count();
     held_.clear();

@@ -82,6 +82,29 @@ TEST_CASE("extend_back copies behind the last slice, while its buffer has room a
   CHECK(rope.slice_count() == 1);
 }
 
+TEST_CASE("append_copy copies into as many buffers as it needs, or changes nothing") {
+  HeapProvider heap(4);
+  HeapProvider large;
+  SlicePool pool(7);
+  Rope rope(pool);
+  REQUIRE(rope.append(large.copy("ab")));
+  const std::string_view text = "0123456789";
+  const std::span bytes{reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+  REQUIRE(rope.append_copy(bytes, heap));
+  CHECK(text_of(rope) == "ab0123456789");
+  CHECK(rope.slice_count() == 4);
+  Rope copy(pool);
+  REQUIRE(copy.append_copy(rope, large));
+  CHECK(text_of(copy) == "ab0123456789");
+  CHECK(copy.slice_count() == 1);
+  heap.fail_after(1);
+  CHECK_FALSE(copy.append_copy(bytes, heap));
+  CHECK(text_of(copy) == "ab0123456789");
+  heap.fail_after(UINT64_MAX);
+  CHECK_FALSE(copy.append_copy(rope, heap));  // no chain node is left for the last piece
+  CHECK(text_of(copy) == "ab0123456789");
+}
+
 TEST_CASE("coalesce_front copies only what spans slices and keeps the bytes") {
   HeapProvider heap;
   SlicePool pool(8);
