@@ -167,26 +167,17 @@ void write_persistence(Output& out, Persistence persistence) {
   if (persistence == Persistence::keep_alive) out.append("Connection: keep-alive\r\n");
 }
 
-// X-Forwarded-For and -Proto where neither edits nor a trusted peer have a say.
-void write_own_forwarded(Output& out, const RequestEdits& edits) {
-  if (!edits.client_address.empty()) {
-    out.append("X-Forwarded-For: ");
-    out.append_short(edits.client_address);
-    out.append("\r\n");
-  }
-  if (!edits.client_scheme.empty()) {
-    out.append("X-Forwarded-Proto: ");
-    out.append_short(edits.client_scheme);
-    out.append("\r\n");
-  }
-}
-
 // Ours, after what a trusted peer sent: one line, since many readers look at the first one only.
+template <std::size_t size_with_zero>
 void write_forwarded(Output& out, const char* base, const RequestHead& head, const RequestEdits& edits,
-                     FieldName id, std::string_view name, std::string_view ours) {
-  if (is_replaced(edits.fields, name)) return;
+                     FieldName id, const char (&name)[size_with_zero], std::string_view ours) {
+  if (!edits.fields.empty() && is_replaced(edits.fields, name)) return;
   if (!edits.client_is_trusted || !head.has(id)) {
-    if (!ours.empty()) out.append_field(name, ours);
+    if (ours.empty()) return;
+    out.append(name);
+    out.append(": ");
+    out.append_short(ours);
+    out.append("\r\n");
     return;
   }
   bool is_first = true;
@@ -285,14 +276,10 @@ WriteResult write_request(std::span<char> out_bytes, const char* base, const Req
   if (!edits.keep_expect || head.version == Version::http10) left_out |= bit_of(FieldName::expect);
   copy_fields(out, base, head, edits.fields, start, start.end == 0 ? 0 : 1, left_out);
   write_edits(out, edits.fields);
-  if (edits.fields.empty() && !edits.client_is_trusted) {
-    write_own_forwarded(out, edits);
-  } else {
-    write_forwarded(out, base, head, edits, FieldName::x_forwarded_for, "X-Forwarded-For",
-                    edits.client_address);
-    write_forwarded(out, base, head, edits, FieldName::x_forwarded_proto, "X-Forwarded-Proto",
-                    edits.client_scheme);
-  }
+  write_forwarded(out, base, head, edits, FieldName::x_forwarded_for, "X-Forwarded-For",
+                  edits.client_address);
+  write_forwarded(out, base, head, edits, FieldName::x_forwarded_proto, "X-Forwarded-Proto",
+                  edits.client_scheme);
   write_via(out, head.version);
   write_framing(out, edits.framing.value_or(framing_for(head)));
   write_persistence(out, edits.persistence);
