@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 
+#include "dataplane/net/cursor.h"
 #include "tls/record_limits.h"
 
 namespace byway::tls {
@@ -47,16 +48,8 @@ inline constexpr std::uint16_t legacy_version = 0x0303;
   return static_cast<Bytes>(header[3]) << 8 | header[4];
 }
 
-/// Numbers in network order.
-inline void store_be64(std::uint8_t* out, std::uint64_t value) {
-  const std::uint64_t swapped = __builtin_bswap64(value);
-  __builtin_memcpy(out, &swapped, sizeof(swapped));
-}
-[[nodiscard]] inline std::uint64_t load_be64(const std::uint8_t* in) {
-  std::uint64_t value;
-  __builtin_memcpy(&value, in, sizeof(value));
-  return __builtin_bswap64(value);
-}
+using net::load_be64;
+using net::store_be64;
 
 /// Reads a message front to back. What is not there makes it bad, and reads as nothing.
 class MessageReader {

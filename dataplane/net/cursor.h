@@ -18,6 +18,11 @@ static_assert(std::endian::native == std::endian::little);
 [[nodiscard]] inline std::uint32_t load_be32(const std::uint8_t* at) {
   return std::uint32_t{at[0]} << 24 | std::uint32_t{at[1]} << 16 | std::uint32_t{at[2]} << 8 | at[3];
 }
+[[nodiscard]] inline std::uint64_t load_be64(const std::uint8_t* at) {
+  std::uint64_t turned;
+  std::memcpy(&turned, at, sizeof turned);
+  return std::byteswap(turned);
+}
 // In one piece: what compilers make of single bytes that are stored is slow where many of them stand
 // together.
 inline void store_be16(std::uint8_t* at, std::uint16_t value) {

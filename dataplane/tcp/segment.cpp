@@ -1,13 +1,14 @@
 #include "dataplane/tcp/segment.h"
 
-#include <bit>
-#include <cstring>
-
 #include "dataplane/assert.h"
+#include "dataplane/net/cursor.h"
 
 namespace byway::tcp {
 
 namespace {
+
+using net::load_be16;
+using net::load_be32;
 
 // Kinds of options: RFC 9293 3.2, RFC 7323 2.2 and 3.2, RFC 2018 2 and 3.
 enum : std::uint8_t {
@@ -22,32 +23,21 @@ enum : std::uint8_t {
 
 constexpr std::uint8_t window_scale_max = 14;  // RFC 7323 2.3: larger ones count as 14
 
-std::uint16_t read16(const std::uint8_t* at) {
-  return static_cast<std::uint16_t>(at[0] << 8 | at[1]);
-}
-std::uint32_t read32(const std::uint8_t* at) {
-  return std::uint32_t{at[0]} << 24 | std::uint32_t{at[1]} << 16 | std::uint32_t{at[2]} << 8 | at[3];
-}
-/// In network order, by one store: g++ 12 makes vectors of single octets where they are stored one by one.
-template <typename T>
-std::uint8_t* write(std::uint8_t* at, T value) {
-  if constexpr (std::endian::native == std::endian::little) value = std::byteswap(value);
-  std::memcpy(at, &value, sizeof(value));
-  return at + sizeof(value);
-}
 std::uint8_t* write16(std::uint8_t* at, std::uint16_t value) {
-  return write(at, value);
+  net::store_be16(at, value);
+  return at + sizeof value;
 }
 std::uint8_t* write32(std::uint8_t* at, std::uint32_t value) {
-  return write(at, value);
+  net::store_be32(at, value);
+  return at + sizeof value;
 }
 
 /// The layout that nearly every segment of an established connection has: NOP NOP timestamps (RFC 7323
 /// appendix A). Read without a loop.
 bool read_usual_timestamps(std::span<const std::uint8_t> options, Options& out) {
-  if (options.size() != 12 || read32(options.data()) != 0x0101080au) return false;
+  if (options.size() != 12 || load_be32(options.data()) != 0x0101080au) return false;
   out.has_timestamps = true;
-  out.timestamps = {read32(options.data() + 4), read32(options.data() + 8)};
+  out.timestamps = {load_be32(options.data() + 4), load_be32(options.data() + 8)};
   return true;
 }
 
@@ -56,7 +46,7 @@ bool read_usual_timestamps(std::span<const std::uint8_t> options, Options& out) 
 void read_option(std::uint8_t kind, const std::uint8_t* at, std::size_t length, Options& out) {
   switch (kind) {
     case kind_mss:
-      if (length == 4) out.mss = read16(at + 2);
+      if (length == 4) out.mss = load_be16(at + 2);
       break;
     case kind_window_scale:
       if (length == 3) {
@@ -71,13 +61,13 @@ void read_option(std::uint8_t kind, const std::uint8_t* at, std::size_t length, 
       if ((length - 2) % 8 != 0) break;
       out.sack_count = 0;
       for (std::size_t i = 2; i + 8 <= length && out.sack_count < sack_blocks_max; i += 8) {
-        out.sack[out.sack_count++] = {Seq{read32(at + i)}, Seq{read32(at + i + 4)}};
+        out.sack[out.sack_count++] = {Seq{load_be32(at + i)}, Seq{load_be32(at + i + 4)}};
       }
       break;
     case kind_timestamps:
       if (length == 10) {
         out.has_timestamps = true;
-        out.timestamps = {read32(at + 2), read32(at + 6)};
+        out.timestamps = {load_be32(at + 2), load_be32(at + 6)};
       }
       break;
     default:
@@ -111,12 +101,12 @@ ParseResult parse_segment(std::span<const std::uint8_t> bytes, SegmentView& out)
   const std::uint32_t header_bytes = (at[12] >> 4) * 4u;
   if (header_bytes < header_bytes_min) return ParseResult::bad_offset;
   if (bytes.size() < header_bytes) return ParseResult::truncated;
-  out.source_port = read16(at);
-  out.target_port = read16(at + 2);
-  out.seq = Seq{read32(at + 4)};
-  out.ack = Seq{read32(at + 8)};
+  out.source_port = load_be16(at);
+  out.target_port = load_be16(at + 2);
+  out.seq = Seq{load_be32(at + 4)};
+  out.ack = Seq{load_be32(at + 8)};
   out.flags = at[13];
-  out.window = read16(at + 14);
+  out.window = load_be16(at + 14);
   out.header_bytes = static_cast<std::uint8_t>(header_bytes);
   out.payload_bytes = static_cast<Bytes>(bytes.size() - header_bytes);
   out.options.mss = 0;
